@@ -1,0 +1,174 @@
+"""PyTorch and ONNX Runtime side by side: teacher-forced, and step by step in ragged batches through the real engine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from export.exportable import Exportable
+from service.bundle.bundle import Bundle
+from service.bundle.manifest import Parity
+from service.engine.engine import Engine
+from service.engine.kv_cache import KVCache
+from service.engine.runner import OnnxRunner
+from service.engine.scheduler import Scheduler
+from service.request import DecodingOptions, FinishedEvent, Request
+from training.search import greedy
+from training.transformer import Transformer
+from training.vocabulary import BEGIN_ID, END_ID
+
+MAX_ROWS = 16
+
+
+class ParityError(Exception):
+    """The exported graphs do not compute what the PyTorch model computes."""
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """How far ONNX Runtime may be from PyTorch."""
+
+    log_prob: float
+    """Of any token, in nats; also the margin below which two tokens count as tied."""
+    attention: float
+    """Of any attention weight."""
+
+
+TOLERANCES = {
+    "float32": Tolerance(log_prob=1e-3, attention=1e-4),
+    # A last-bit difference can move an activation to the next of its 255 steps.
+    "int8": Tolerance(log_prob=0.25, attention=0.05),
+    "float16": Tolerance(log_prob=0.1, attention=0.02),
+}
+
+
+def check_parity(
+    bundle: Bundle,
+    exportable: Exportable,
+    reference: Transformer,
+    float_model: Transformer,
+    sources: Sequence[Sequence[int]],
+    max_target_tokens: int,
+) -> Parity:
+    """Compare a bundle with the PyTorch model it was made from.
+
+    Args:
+        bundle: just written.
+        exportable: the PyTorch modules behind its graphs.
+        reference: the model that the graphs should equal: the float32 model, or its quantised copy.
+        float_model: the trained model.
+        sources: ids, end of sentence included.
+        max_target_tokens: how far to decode.
+
+    Raises:
+        ParityError: a difference is beyond the precision's tolerance.
+    """
+    precision = bundle.manifest.precision
+    tolerance = TOLERANCES[precision]
+    targets = greedy(reference, sources, [max_target_tokens] * len(sources))
+    forced = [
+        _teacher_forced(bundle, exportable, reference, source, target)
+        for source, target in zip(sources, targets, strict=True)
+    ]
+    decoded = decode_with_engine(bundle, sources, max_target_tokens)
+    num_identical = sum(
+        _is_same(reference, source, expected, actual, tolerance)
+        for source, expected, actual in zip(sources, targets, decoded, strict=True)
+    )
+    quantization = [
+        np.abs(teacher_forced_log_probs(float_model, source, target) - result.log_probs).mean()
+        for source, target, result in zip(sources, targets, forced, strict=True)
+    ]
+    parity = Parity(
+        num_sentences=len(sources),
+        identical_translations=num_identical,
+        max_log_prob_difference=max(result.log_prob_difference for result in forced),
+        max_attention_difference=max(result.attention_difference for result in forced),
+        reference="PyTorch float32" if precision == "float32" else f"PyTorch {precision} emulation",
+        mean_quantization_difference=None if precision == "float32" else float(np.mean(quantization)),
+    )
+    _refuse(parity, tolerance)
+    return parity
+
+
+def decode_with_engine(bundle: Bundle, sources: Sequence[Sequence[int]], max_target_tokens: int) -> list[list[int]]:
+    """Greedy translations by the engine that serves the bundle, rows coming and going."""
+    limits = bundle.manifest.limits
+    runner = OnnxRunner(bundle, MAX_ROWS)
+    cache = KVCache(runner.spec, MAX_ROWS, limits.max_source_tokens, limits.max_target_tokens + 1)
+    engine = Engine(runner, cache, Scheduler(len(sources), MAX_ROWS * limits.max_source_tokens))
+    for index, source in enumerate(sources):
+        engine.submit(Request(index, tuple(source), DecodingOptions(max_target_tokens), 0.0))
+    translations: dict[int, list[int]] = {}
+    while engine.has_work:
+        for event in engine.step():
+            if isinstance(event, FinishedEvent):
+                translations[event.request_id] = list(event.translation.token_ids)
+    return [translations[index] for index in range(len(sources))]
+
+
+def teacher_forced_log_probs(model: Transformer, source: Sequence[int], target: Sequence[int]) -> NDArray[np.float32]:
+    """Log-probability of each target token and of end of sentence, (T + 1,), by PyTorch."""
+    with torch.inference_mode():
+        inputs = torch.tensor([[BEGIN_ID, *target]])
+        states = model(torch.tensor([source]), torch.tensor([len(source)]), inputs)
+        log_probs = model.logits(states).float().log_softmax(dim=-1)[0]
+        chosen = log_probs.gather(1, torch.tensor([*target, END_ID])[:, None])[:, 0]
+    values: NDArray[np.float32] = chosen.numpy()
+    return values
+
+
+@dataclass(frozen=True)
+class _Forced:
+    log_probs: NDArray[np.float32]
+    log_prob_difference: float
+    attention_difference: float
+
+
+def _teacher_forced(
+    bundle: Bundle, exportable: Exportable, reference: Transformer, source: Sequence[int], target: Sequence[int]
+) -> _Forced:
+    """explain.onnx against the model's own forward pass (probabilities) and its PyTorch module (attention)."""
+    source_ids, lengths = np.array([source]), np.array([len(source)])
+    target_ids = np.array([[BEGIN_ID, *target, END_ID]])
+    inputs = {"source_ids": source_ids, "source_lengths": lengths, "target_ids": target_ids}
+    log_probs, *maps = bundle.explain.run(None, inputs)
+    with torch.inference_mode():
+        _, *expected_maps = exportable.explain(*(torch.from_numpy(value) for value in inputs.values()))
+    expected = teacher_forced_log_probs(reference, source, target)
+    return _Forced(
+        log_probs[0],
+        float(np.abs(log_probs[0] - expected).max()),
+        max(float(np.abs(a - b.numpy()).max()) for a, b in zip(maps, expected_maps, strict=True)),
+    )
+
+
+def _is_same(
+    reference: Transformer, source: Sequence[int], expected: list[int], actual: list[int], tolerance: Tolerance
+) -> bool:
+    """Whether two translations are the same, or part where PyTorch itself finds two tokens equally good."""
+    if expected == actual:
+        return True
+    first = next((i for i, (a, b) in enumerate(zip(expected, actual, strict=False)) if a != b), None)
+    if first is None:
+        first = min(len(expected), len(actual))
+    tokens = [[*sequence, END_ID][first] for sequence in (expected, actual)]
+    first_log_prob, second_log_prob = (
+        teacher_forced_log_probs(reference, source, [*expected[:first], token])[first] for token in tokens
+    )
+    return abs(float(first_log_prob - second_log_prob)) <= tolerance.log_prob
+
+
+def _refuse(parity: Parity, tolerance: Tolerance) -> None:
+    num_different = parity.num_sentences - parity.identical_translations
+    if num_different:
+        raise ParityError(f"{num_different} of {parity.num_sentences} translations differ from PyTorch's: {parity}")
+    if (
+        parity.max_log_prob_difference > tolerance.log_prob
+        or parity.max_attention_difference > tolerance.attention
+    ):
+        raise ParityError(f"ONNX Runtime differs from PyTorch by more than {tolerance}: {parity}")

@@ -1,0 +1,186 @@
+"""A checkpoint in, a bundle out: written beside its place, checked, and moved there whole."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+
+from export import graph_files
+from export.exportable import Exportable
+from export.model_card import model_card
+from export.parity import check_parity
+from export.quantization import quantize
+from export.transformer import take_apart
+from service.bundle.bundle import Bundle
+from service.bundle.manifest import (
+    SCHEMA_VERSION,
+    Files,
+    Limits,
+    Manifest,
+    Parity,
+    Precision,
+    Training,
+    VocabularySpec,
+    describe_file,
+)
+from service.bundle.runtime import Runtime
+from training.checkpoint import Checkpoint
+from training.transformer import Transformer
+from training.vocabulary import BEGIN_ID, END_ID, PAD_ID, UNKNOWN_ID
+
+NUM_RANDOM_SENTENCES = 32
+MAX_PARITY_TOKENS = 64
+_UNCHECKED = Parity(
+    num_sentences=0,
+    identical_translations=0,
+    max_log_prob_difference=0.0,
+    max_attention_difference=0.0,
+    reference="none",
+)
+
+
+class ExportError(Exception):
+    """The export was asked for something it cannot do; the message says what to change."""
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """What to write."""
+
+    precision: Precision = "float32"
+    name: str | None = None
+    """None: the recipe's name."""
+    version: str = "1"
+    licence: str = "unspecified"
+    sentences: tuple[str, ...] = ()
+    """Source sentences for the parity check; random tokens where there are none."""
+    scores: dict[str, Any] = field(default_factory=dict)
+    """BLEU and chrF by test set, as `python -m training evaluate` prints them."""
+
+
+def export(checkpoint: Checkpoint, directory: Path, options: ExportOptions) -> Manifest:
+    """Write the bundle of a checkpoint.
+
+    Raises:
+        ExportError: the directory exists.
+        ParityError: ONNX Runtime computes something else than PyTorch; nothing is left behind.
+    """
+    if directory.exists():
+        raise ExportError(f"{directory} exists: remove it, or choose another directory")
+    temporary = directory.with_name(f".{directory.name}.partial")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    try:
+        manifest = _write(checkpoint, temporary, options)
+        temporary.rename(directory)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return manifest
+
+
+def _write(checkpoint: Checkpoint, directory: Path, options: ExportOptions) -> Manifest:
+    float_model = checkpoint.build_model()
+    model = _convert(checkpoint, options.precision)
+    exportable = take_apart(model, "float16" if options.precision == "float16" else "float32")
+    graph_files.write_encoder(exportable, directory / "encoder.onnx")
+    graph_files.write_decoder(exportable, directory / "decoder.onnx")
+    graph_files.write_explain(exportable, directory / "explain.onnx")
+    checkpoint.source_vocabulary.save(directory / "source.model")
+    checkpoint.target_vocabulary.save(directory / "target.model")
+    manifest = _describe(checkpoint, exportable, directory, options, _UNCHECKED)
+    manifest.save(directory)
+    bundle = Bundle.load(directory, Runtime.start("cpu", os.cpu_count() or 1))
+    parity = check_parity(
+        bundle, exportable, model, float_model, _parity_sources(checkpoint, options.sentences), MAX_PARITY_TOKENS
+    )
+    manifest = _describe(checkpoint, exportable, directory, options, parity)
+    manifest.save(directory)
+    (directory / "MODEL_CARD.md").write_text(model_card(manifest), encoding="utf-8")
+    return manifest
+
+
+def _convert(checkpoint: Checkpoint, precision: Precision) -> Transformer:
+    model = checkpoint.build_model()
+    if precision == "int8":
+        return cast(Transformer, quantize(model))
+    return model.half() if precision == "float16" else model
+
+
+def _describe(
+    checkpoint: Checkpoint, exportable: Exportable, directory: Path, options: ExportOptions, parity: Parity
+) -> Manifest:
+    recipe, progress = checkpoint.recipe, checkpoint.progress
+    provenance = progress.get("provenance", {})
+    return Manifest(
+        schema_version=SCHEMA_VERSION,
+        name=options.name or recipe.name,
+        version=options.version,
+        architecture=exportable.architecture,
+        source_language=recipe.source_language,
+        target_language=recipe.target_language,
+        precision=options.precision,
+        files=Files(
+            encoder=describe_file(directory / "encoder.onnx"),
+            decoder=describe_file(directory / "decoder.onnx"),
+            explain=describe_file(directory / "explain.onnx"),
+            source_tokenizer=describe_file(directory / "source.model"),
+            target_tokenizer=describe_file(directory / "target.model"),
+        ),
+        limits=Limits(
+            max_source_tokens=recipe.data.max_source_tokens, max_target_tokens=recipe.data.max_target_tokens
+        ),
+        vocabulary=VocabularySpec(
+            source_size=len(checkpoint.source_vocabulary),
+            target_size=len(checkpoint.target_vocabulary),
+            begin_id=BEGIN_ID,
+            end_id=END_ID,
+            pad_id=PAD_ID,
+            unknown_id=UNKNOWN_ID,
+        ),
+        state=exportable.state,
+        parity=parity,
+        training=Training(
+            recipe=recipe.to_dict(),
+            data=provenance.get("data", "unknown"),
+            data_sha256=provenance.get("data_sha256", "unknown"),
+            commit=provenance.get("commit", "unknown"),
+            steps=progress["step"],
+            target_tokens=progress["target_tokens"],
+            hours=round(progress["seconds"] / 3600, 2),
+            scores=options.scores,
+        ),
+        licence=options.licence,
+    )
+
+
+def _parity_sources(checkpoint: Checkpoint, sentences: Sequence[str]) -> list[list[int]]:
+    longest = checkpoint.recipe.data.max_source_tokens - 1
+    if sentences:
+        encoded = checkpoint.source_vocabulary.encode(list(sentences))
+        return [[*ids[:longest], END_ID] for ids in encoded if ids]
+    generator = np.random.default_rng(0)
+    size = len(checkpoint.source_vocabulary)
+    lengths = generator.integers(1, min(longest, 40) + 1, NUM_RANDOM_SENTENCES)
+    return [[*map(int, generator.integers(END_ID + 1, size, length)), END_ID] for length in lengths]
+
+
+def read_scores(path: Path) -> dict[str, Any]:
+    """Scores by test set from a JSON file.
+
+    Raises:
+        ExportError: it is not a JSON object.
+    """
+    try:
+        scores = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ExportError(f"--scores {path}: {error}") from None
+    if not isinstance(scores, dict):
+        raise ExportError(f"--scores {path}: expected an object of scores by test set")
+    return scores

@@ -1,0 +1,1 @@
+"""What an exported model directory contains, and reading it: the definition that export and service share."""

@@ -1,0 +1,78 @@
+"""A bundle, loaded: verified files, open sessions, tokenizers."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import onnxruntime as ort
+
+from service.bundle.manifest import Manifest, load_manifest
+from service.bundle.runtime import Runtime
+from service.bundle.tokenizer import Tokenizer
+from service.errors import BundleError
+
+STEP_INPUTS = frozenset({"token_ids", "positions", "source_lengths", "num_candidates"})
+STEP_OUTPUTS = frozenset({"candidate_ids", "candidate_log_probs", "log_probs"})
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """An exported model, ready to run."""
+
+    manifest: Manifest
+    encoder: ort.InferenceSession
+    decoder: ort.InferenceSession
+    explain: ort.InferenceSession
+    source_tokenizer: Tokenizer
+    target_tokenizer: Tokenizer
+    load_seconds: float
+
+    @classmethod
+    def load(cls, directory: Path, runtime: Runtime) -> Bundle:
+        """Verify a directory against its manifest and open it.
+
+        Raises:
+            BundleError: files, hashes, schema or state spec do not match; the message says what to do.
+        """
+        started = time.perf_counter()
+        manifest = load_manifest(directory)
+        files = manifest.files
+        bundle = cls(
+            manifest=manifest,
+            encoder=runtime.open(directory / files.encoder.name),
+            decoder=runtime.open(directory / files.decoder.name),
+            explain=runtime.open(directory / files.explain.name),
+            source_tokenizer=Tokenizer(directory / files.source_tokenizer.name),
+            target_tokenizer=Tokenizer(directory / files.target_tokenizer.name),
+            load_seconds=time.perf_counter() - started,
+        )
+        bundle.check(directory)
+        return bundle
+
+    def check(self, directory: Path) -> None:
+        """Compare the graphs with the state spec and the tokenizers with the vocabulary.
+
+        Raises:
+            BundleError: they do not fit together.
+        """
+        state = {array.name for array in self.manifest.state}
+        updated = {f"next_{array.name}" for array in self.manifest.state if array.update != "none"}
+        inputs = {value.name for value in self.decoder.get_inputs()}
+        outputs = {value.name for value in self.decoder.get_outputs()}
+        encoded = {value.name for value in self.encoder.get_outputs()}
+        _expect(directory, "decoder inputs", state <= inputs <= state | STEP_INPUTS, inputs ^ (state | STEP_INPUTS))
+        _expect(directory, "decoder outputs", outputs == updated | STEP_OUTPUTS, outputs ^ (updated | STEP_OUTPUTS))
+        from_encoder = {array.name for array in self.manifest.state if array.is_from_encoder}
+        _expect(directory, "encoder outputs", encoded == from_encoder, encoded ^ from_encoder)
+        vocabulary = self.manifest.vocabulary
+        sizes = (self.source_tokenizer.size, self.target_tokenizer.size)
+        expected = (vocabulary.source_size, vocabulary.target_size)
+        _expect(directory, f"vocabulary sizes {expected}", sizes == expected, {str(size) for size in sizes})
+
+
+def _expect(directory: Path, what: str, holds: bool, difference: set[str] | frozenset[str]) -> None:
+    if not holds:
+        names = ", ".join(sorted(difference))
+        raise BundleError(f"{directory}: {what} do not match the manifest ({names}): export the bundle again")

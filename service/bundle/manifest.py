@@ -1,0 +1,182 @@
+"""manifest.json: what a bundle is, with hashes of everything in it."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from service.bundle.state_spec import StateArray
+from service.errors import BundleError
+
+SCHEMA_VERSION = 1
+FILE_NAME = "manifest.json"
+MAX_MANIFEST_BYTES = 4 * 2**20
+
+Precision = Literal["float32", "float16", "int8"]
+Positive = Annotated[int, msgspec.Meta(gt=0)]
+NonNegative = Annotated[int, msgspec.Meta(ge=0)]
+
+
+class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    pass
+
+
+class File(_Section, frozen=True):
+    """A file of the bundle."""
+
+    name: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
+    sha256: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$")]
+    num_bytes: Positive
+
+
+class Files(_Section, frozen=True):
+    """Graphs and tokenizers."""
+
+    encoder: File
+    decoder: File
+    explain: File
+    source_tokenizer: File
+    target_tokenizer: File
+
+    def all(self) -> tuple[File, ...]:
+        """Every file, in a fixed order."""
+        return (self.encoder, self.decoder, self.explain, self.source_tokenizer, self.target_tokenizer)
+
+
+class Limits(_Section, frozen=True):
+    """The longest sequences the graphs accept, in tokens."""
+
+    max_source_tokens: Positive
+    """End of sentence included."""
+    max_target_tokens: Positive
+    """End of sentence not counted."""
+
+
+class VocabularySpec(_Section, frozen=True):
+    """Sizes and special ids."""
+
+    source_size: Positive
+    target_size: Positive
+    begin_id: NonNegative
+    end_id: NonNegative
+    pad_id: NonNegative
+    unknown_id: NonNegative
+
+
+class Parity(_Section, frozen=True):
+    """How far ONNX Runtime was from PyTorch when the bundle was written."""
+
+    num_sentences: NonNegative
+    """Sentences decoded with both, in ragged batches."""
+    identical_translations: NonNegative
+    """How many came out token for token the same, step by step."""
+    max_log_prob_difference: float
+    """Largest difference of a token's log-probability under teacher forcing, in nats."""
+    max_attention_difference: float
+    """Largest difference of an attention weight."""
+    reference: str
+    """What PyTorch ran: the float model, or its quantised emulation."""
+    mean_quantization_difference: float | None = None
+    """Mean difference of a token's log-probability from the float32 model, in nats; None for float32."""
+
+
+class Training(_Section, frozen=True):
+    """Where the weights come from."""
+
+    recipe: dict[str, Any]
+    data: str
+    data_sha256: str
+    commit: str
+    steps: NonNegative
+    target_tokens: NonNegative
+    hours: float
+    scores: dict[str, Any] = {}
+    """BLEU and chrF by test set, with sacrebleu's signatures."""
+
+
+class Manifest(_Section, frozen=True):
+    """The content of manifest.json."""
+
+    schema_version: int
+    name: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
+    version: str
+    architecture: str
+    source_language: str
+    target_language: str
+    precision: Precision
+    files: Files
+    limits: Limits
+    vocabulary: VocabularySpec
+    state: tuple[StateArray, ...]
+    parity: Parity
+    training: Training
+    licence: str
+
+    def __post_init__(self) -> None:
+        names = [array.name for array in self.state]
+        if len(names) != len(set(names)):
+            raise ValueError("state names must be unique")
+
+    @property
+    def sha256(self) -> str:
+        """Identifies the bundle: changes when any of its files or facts does."""
+        return hashlib.sha256(msgspec.json.encode(self, order="sorted")).hexdigest()
+
+    def save(self, directory: Path) -> None:
+        """Write manifest.json."""
+        content = msgspec.json.format(msgspec.json.encode(self), indent=2)
+        (directory / FILE_NAME).write_bytes(content + b"\n")
+
+
+def load_manifest(directory: Path) -> Manifest:
+    """Read a bundle's manifest and check every file against it.
+
+    Raises:
+        BundleError: something is missing, malformed, or not what the manifest says.
+    """
+    manifest = parse_manifest(_read_manifest(directory), directory)
+    for file in manifest.files.all():
+        path = directory / file.name
+        if not path.is_file():
+            raise BundleError(f"{path} is missing: export the bundle again, or copy the whole directory")
+        if path.stat().st_size != file.num_bytes or hash_file(path) != file.sha256:
+            raise BundleError(f"{path} is not the file that the manifest describes: copy or export the bundle again")
+    return manifest
+
+
+def parse_manifest(content: bytes, directory: Path) -> Manifest:
+    """Decode manifest.json; the version is looked at first, so that an old bundle is called old, not malformed."""
+    try:
+        head = msgspec.json.decode(content)
+        version = head.get("schema_version") if isinstance(head, dict) else None
+        if version != SCHEMA_VERSION:
+            raise BundleError(
+                f"{directory}: schema version {version}, but this service reads {SCHEMA_VERSION}: export the bundle again"
+            )
+        return msgspec.json.decode(content, type=Manifest)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BundleError(f"{directory / FILE_NAME} is malformed: {error}") from None
+
+
+def describe_file(path: Path) -> File:
+    """The manifest entry of a file."""
+    return File(name=path.name, sha256=hash_file(path), num_bytes=path.stat().st_size)
+
+
+def hash_file(path: Path) -> str:
+    """SHA-256 in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _read_manifest(directory: Path) -> bytes:
+    path = directory / FILE_NAME
+    try:
+        if path.stat().st_size > MAX_MANIFEST_BYTES:
+            raise BundleError(f"{path} is larger than {MAX_MANIFEST_BYTES} bytes")
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise BundleError(f"{directory} holds no {FILE_NAME}: it is not a bundle; see python -m export") from None

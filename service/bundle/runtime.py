@@ -1,0 +1,63 @@
+"""ONNX Runtime: one thread pool for all sessions, and the choice of device."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import onnxruntime as ort
+
+from service.errors import BundleError, SettingsError
+
+PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """Where and with how many threads sessions run."""
+
+    device: str
+    """cpu or cuda."""
+    num_threads: int
+
+    @classmethod
+    def start(cls, device: str = "auto", num_threads: int = 1) -> Runtime:
+        """Choose the device and make the process's thread pool; the first call decides its size.
+
+        Args:
+            device: cpu, cuda, or auto: cuda where this onnxruntime has it, else cpu.
+            num_threads: of the pool that all sessions share; two pools that spin fight for the cores.
+
+        Raises:
+            SettingsError: cuda is asked for and this onnxruntime cannot do it.
+        """
+        has_cuda = PROVIDERS["cuda"] in ort.get_available_providers()
+        if device == "cuda" and not has_cuda:
+            raise SettingsError("device cuda: this onnxruntime has no CUDA provider; install the extra seq2serve[cuda]")
+        chosen = ("cuda" if has_cuda else "cpu") if device == "auto" else device
+        return cls(chosen, _start_thread_pool(num_threads))
+
+    def open(self, path: Path) -> ort.InferenceSession:
+        """Load a graph.
+
+        Raises:
+            BundleError: it is not a graph that this ONNX Runtime can run.
+        """
+        options = ort.SessionOptions()
+        options.use_per_session_threads = False
+        options.log_severity_level = 3
+        try:
+            return ort.InferenceSession(str(path), options, providers=[PROVIDERS[self.device]])
+        except Exception as error:  # onnxruntime has no common base class for its errors
+            raise BundleError(f"{path} cannot be loaded by onnxruntime {ort.__version__}: {error}") from error
+
+
+@cache
+def _start_thread_pool(num_threads: int) -> int:
+    # The pool is process-wide and its size is fixed once a session uses it.
+    try:
+        ort.set_global_thread_pool_sizes(num_threads, 1)
+    except RuntimeError as error:
+        raise SettingsError(f"num_threads {num_threads}: this process has a thread pool already: {error}") from None
+    return num_threads

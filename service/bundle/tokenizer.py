@@ -1,0 +1,84 @@
+"""SentencePiece: text to ids, ids to text, and ids to text as it grows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import sentencepiece
+
+from service.errors import BundleError
+
+
+@dataclass(frozen=True)
+class Token:
+    """A piece of text and where it stands: characters [begin, end) of the text it was made from."""
+
+    id: int
+    piece: str
+    begin: int
+    end: int
+
+
+class Tokenizer:
+    """One vocabulary. Safe to share between threads."""
+
+    def __init__(self, path: Path) -> None:
+        try:
+            self._processor = sentencepiece.SentencePieceProcessor(model_file=str(path))
+        except (RuntimeError, OSError) as error:
+            raise BundleError(f"{path} is not a SentencePiece model: {error}") from None
+        self.size = int(self._processor.get_piece_size())
+        self._is_control = [
+            bool(self._processor.is_control(index) or self._processor.is_unused(index)) for index in range(self.size)
+        ]
+
+    def encode(self, text: str) -> list[int]:
+        """Ids without beginning or end of sentence."""
+        ids: list[int] = self._processor.encode(text)
+        return ids
+
+    def tokens(self, text: str) -> list[Token]:
+        """Like `encode`, with each piece and its place in the text."""
+        pieces = self._processor.encode(text, out_type="immutable_proto").pieces
+        return [Token(piece.id, piece.piece, piece.begin, piece.end) for piece in pieces]
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of ids; control ids are left out."""
+        text: str = self._processor.decode([token for token in ids if not self._is_control[token]])
+        return text
+
+    def piece(self, token_id: int) -> str:
+        """The piece of an id, as the vocabulary writes it."""
+        piece: str = self._processor.id_to_piece(token_id)
+        return piece
+
+
+class TextStream:
+    """Turns ids that arrive one by one into text that never splits a character.
+
+    The concatenation of all `push` results and `finish` equals `Tokenizer.decode` of all the ids.
+    """
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self._tokenizer = tokenizer
+        self._ids: list[int] = []
+        self._sent = ""
+
+    def push(self, ids: Sequence[int]) -> str:
+        """The text that is certain now and was not before; may be empty."""
+        self._ids += ids
+        text = self._tokenizer.decode(self._ids)
+        # Bytes of an unfinished character decode to replacement characters at the end; they may still change.
+        return self._emit(text.rstrip("\ufffd"))
+
+    def finish(self) -> str:
+        """The rest of the text."""
+        return self._emit(self._tokenizer.decode(self._ids))
+
+    def _emit(self, text: str) -> str:
+        if not text.startswith(self._sent):
+            return ""
+        fresh, self._sent = text[len(self._sent) :], text
+        return fresh

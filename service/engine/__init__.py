@@ -1,0 +1,1 @@
+"""The engine: continuous batching over one model. One thread, deterministic, knows neither gRPC nor asyncio."""

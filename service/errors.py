@@ -1,0 +1,98 @@
+"""One error tree. Each class carries its gRPC status and a reason; the API edge translates in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import grpc
+
+
+@dataclass(frozen=True)
+class FieldViolation:
+    """What is wrong with one request field, named as in the proto: `decoding.beam_size`."""
+
+    field: str
+    description: str
+
+
+class ServiceError(Exception):
+    """A request, or the service, failed in a known way. The message is for the client."""
+
+    status: ClassVar[grpc.StatusCode] = grpc.StatusCode.INTERNAL
+    reason: ClassVar[str] = "INTERNAL"
+    """Machine-readable; UPPER_SNAKE_CASE as in google.rpc.ErrorInfo."""
+
+
+class InvalidRequestError(ServiceError):
+    """One or more fields of the request are wrong; repeating it cannot help."""
+
+    status = grpc.StatusCode.INVALID_ARGUMENT
+    reason = "INVALID_FIELD"
+
+    def __init__(self, violations: Sequence[FieldViolation]) -> None:
+        super().__init__("; ".join(f"{violation.field}: {violation.description}" for violation in violations))
+        self.violations = tuple(violations)
+
+    @classmethod
+    def of(cls, field: str, description: str) -> InvalidRequestError:
+        """One wrong field."""
+        return cls([FieldViolation(field, description)])
+
+
+class ModelNotFoundError(ServiceError):
+    """No served model has that name or translates that language pair."""
+
+    status = grpc.StatusCode.NOT_FOUND
+    reason = "MODEL_NOT_FOUND"
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(f"{field}: {message}")
+        self.field = field
+
+
+class UnsupportedError(ServiceError):
+    """The model, or this version of the service, cannot do what was asked."""
+
+    status = grpc.StatusCode.UNIMPLEMENTED
+    reason = "UNSUPPORTED"
+
+
+class QueueFullError(ServiceError):
+    """Too much is waiting already; the client may retry after `retry_after_seconds`."""
+
+    status = grpc.StatusCode.RESOURCE_EXHAUSTED
+    reason = "QUEUE_FULL"
+
+    def __init__(self, limit: int, retry_after_seconds: float) -> None:
+        super().__init__(f"{limit} sentences are waiting already; retry after {retry_after_seconds:.1f} s")
+        self.retry_after_seconds = retry_after_seconds
+
+
+class DeadlineExceededError(ServiceError):
+    """The request's deadline passed before its translation was done."""
+
+    status = grpc.StatusCode.DEADLINE_EXCEEDED
+    reason = "DEADLINE_EXCEEDED"
+
+
+class UnavailableError(ServiceError):
+    """The service is loading or shutting down; another replica may answer."""
+
+    status = grpc.StatusCode.UNAVAILABLE
+    reason = "UNAVAILABLE"
+
+
+class EngineError(ServiceError):
+    """The model failed while running; the request was not to blame."""
+
+    reason = "ENGINE_FAILURE"
+
+
+class BundleError(Exception):
+    """A model directory cannot be served; the message says what to do."""
+
+
+class SettingsError(Exception):
+    """The service was started with settings that cannot work; the message names the setting."""

@@ -1,0 +1,1 @@
+"""Training: parallel text in, PyTorch checkpoints out. Imports nothing else of this project."""

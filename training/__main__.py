@@ -1,0 +1,162 @@
+"""The command line: python -m training corpus | prepare | vocabulary | train | evaluate."""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from training import corpus
+from training.errors import TrainingError
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one subcommand; returns the exit code: 0, or 2 for a mistake in input or settings."""
+    options = _parser().parse_args(arguments)
+    try:
+        code: int = options.run(options)
+    except TrainingError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
+    commands = parser.add_subparsers(title="commands", required=True)
+
+    command = commands.add_parser("corpus", help="gather parallel text from free software's translations")
+    corpus.add_arguments(command)
+    command.set_defaults(run=corpus.run)
+
+    command = commands.add_parser("prepare", help="clean, remove duplicates, split by document or package")
+    _add_recipe(command)
+    command.add_argument(
+        "--input",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="FILE.tsv[.gz|.xz], FILE.po, FILE.mo, or SOURCE,TARGET; may be repeated",
+    )
+    command.add_argument("--output", type=Path, required=True, help="directory of prepared text")
+    command.set_defaults(run=_prepare)
+
+    command = commands.add_parser("vocabulary", help="learn subwords from prepared text")
+    _add_recipe(command)
+    command.add_argument("--data", type=Path, required=True, help="directory of prepared text")
+    command.set_defaults(run=_vocabulary)
+
+    command = commands.add_parser("train", help="train a model; resumes where the output directory has a checkpoint")
+    _add_recipe(command)
+    command.add_argument("--data", type=Path, required=True, help="directory of prepared text with its vocabulary")
+    command.add_argument("--output", type=Path, required=True, help="directory of checkpoints")
+    command.add_argument("--device", default="auto", help="cpu, cuda, or auto (default)")
+    command.set_defaults(run=_train)
+
+    command = commands.add_parser("evaluate", help="translate a test set and print BLEU and chrF")
+    command.add_argument("checkpoint", type=Path)
+    command.add_argument("--data", required=True, metavar="FILE", help="as --input of prepare")
+    command.add_argument("--limit", type=int, help="first so many pairs only")
+    command.add_argument("--output", type=Path, help="write source, translation and reference as TSV")
+    command.set_defaults(run=_evaluate)
+    return parser
+
+
+def _add_recipe(command: argparse.ArgumentParser) -> None:
+    command.add_argument("recipe", help="a YAML file, or the name of one in training/recipes")
+    command.add_argument(
+        "--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="change one setting; may be repeated"
+    )
+
+
+def _prepare(options: argparse.Namespace) -> int:
+    from training.prepare import prepare
+    from training.readers import read_input
+    from training.recipe import load_recipe
+
+    recipe = load_recipe(options.recipe, tuple(options.set))
+    pairs = itertools.chain.from_iterable(read_input(specification) for specification in options.input)
+    report = prepare(pairs, recipe, options.output).to_dict()
+    print(json.dumps({key: report[key] for key in ("read", "dropped", "kept")}, indent=2))
+    return 0
+
+
+def _vocabulary(options: argparse.Namespace) -> int:
+    from training.data import read_pairs
+    from training.recipe import load_recipe
+    from training.vocabulary import Vocabulary
+
+    recipe = load_recipe(options.recipe, tuple(options.set))
+    pairs = read_pairs(options.data / "train.tsv")
+    sources = [source for source, _ in pairs]
+    targets = [target for _, target in pairs]
+    if recipe.vocabulary.is_shared:
+        source = target = Vocabulary.train(sources + targets, recipe.vocabulary, recipe.seed)
+    else:
+        source = Vocabulary.train(sources, recipe.vocabulary, recipe.seed)
+        target = Vocabulary.train(targets, recipe.vocabulary, recipe.seed)
+    source.save(options.data / "source.model")
+    target.save(options.data / "target.model")
+    print(f"{options.data}/source.model: {len(source)} pieces; target.model: {len(target)} pieces")
+    return 0
+
+
+def _train(options: argparse.Namespace) -> int:
+    import torch
+
+    from training.data import ParallelData
+    from training.provenance import describe_provenance
+    from training.recipe import load_recipe
+    from training.trainer import Trainer, count_parameters
+    from training.vocabulary import Vocabulary
+
+    recipe = load_recipe(options.recipe, tuple(options.set))
+    source = Vocabulary.load(options.data / "source.model")
+    target = Vocabulary.load(options.data / "target.model")
+    train = ParallelData.read(options.data / "train.tsv", source, target, recipe.data)
+    development = ParallelData.read(options.data / "development.tsv", source, target, recipe.data)
+    automatic = "cuda" if torch.cuda.is_available() else "cpu"
+    device = torch.device(automatic if options.device == "auto" else options.device)
+    provenance = describe_provenance(options.data)
+    trainer = Trainer(recipe, source, target, train, development, options.output, device, provenance)
+    is_resumed = trainer.resume()
+    print(
+        f"{recipe.name}: {count_parameters(trainer.model):,} parameters, {len(train):,} pairs, {device.type}, "
+        + (f"resumed at step {trainer.step}" if is_resumed else "from the beginning"),
+        flush=True,
+    )
+    trainer.run()
+    return 0
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from training.checkpoint import Checkpoint
+    from training.evaluate import score
+    from training.readers import read_input
+    from training.search import translate
+
+    checkpoint = Checkpoint.load(options.checkpoint)
+    pairs = list(itertools.islice(read_input(options.data), options.limit))
+    if not pairs:
+        raise TrainingError(f"{options.data} holds no pairs")
+    translations = translate(
+        checkpoint.build_model(),
+        checkpoint.source_vocabulary,
+        checkpoint.target_vocabulary,
+        [pair.source for pair in pairs],
+    )
+    print(json.dumps(asdict(score(translations, [pair.target for pair in pairs])), indent=2))
+    if options.output:
+        with options.output.open("w", encoding="utf-8") as file:
+            for pair, translation in zip(pairs, translations, strict=True):
+                file.write(f"{pair.source}\t{translation}\t{pair.target}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

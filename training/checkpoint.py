@@ -1,0 +1,121 @@
+"""Checkpoints: everything a run needs to go on, and everything export needs to begin."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from training.errors import TrainingError
+from training.model import build_model
+from training.recipe import Recipe, parse_recipe
+from training.transformer import Transformer
+from training.vocabulary import Vocabulary
+
+FORMAT = 1
+
+
+@dataclass
+class Checkpoint:
+    """A trained (or half-trained) model with its recipe and vocabularies."""
+
+    recipe: Recipe
+    source_vocabulary: Vocabulary
+    target_vocabulary: Vocabulary
+    weights: dict[str, Tensor]
+    progress: dict[str, Any]
+    """Step, tokens seen, seconds, validation results; what a model card quotes."""
+    trainer: dict[str, Any]
+    """Optimiser, schedule, random generators, place in the data. Empty once averaged."""
+
+    def save(self, path: Path) -> None:
+        """Write the file whole or not at all: a killed run never leaves half a checkpoint."""
+        content = {
+            "format": FORMAT,
+            "recipe": self.recipe.to_dict(),
+            "source_vocabulary": _to_tensor(self.source_vocabulary.model),
+            "target_vocabulary": _to_tensor(self.target_vocabulary.model),
+            "weights": self.weights,
+            "progress": self.progress,
+            "trainer": self.trainer,
+        }
+        temporary = path.with_name(f".{path.name}.partial")
+        with temporary.open("wb") as file:
+            torch.save(content, file)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+
+    @classmethod
+    def load(cls, path: Path) -> Checkpoint:
+        """Read a checkpoint; no code in it is executed.
+
+        Raises:
+            TrainingError: the file is missing, damaged or of another format.
+        """
+        try:
+            content = torch.load(path, map_location="cpu", weights_only=True)
+        except FileNotFoundError:
+            raise TrainingError(f"no checkpoint at {path}") from None
+        except Exception as error:  # torch.load raises whatever the damage leads to
+            raise TrainingError(f"{path} is not a readable checkpoint: {error}") from error
+        if not isinstance(content, dict) or content.get("format") != FORMAT:
+            raise TrainingError(f"{path} is not a checkpoint of format {FORMAT}")
+        return cls(
+            recipe=parse_recipe(content["recipe"], str(path)),
+            source_vocabulary=Vocabulary(_to_bytes(content["source_vocabulary"])),
+            target_vocabulary=Vocabulary(_to_bytes(content["target_vocabulary"])),
+            weights=content["weights"],
+            progress=content["progress"],
+            trainer=content["trainer"],
+        )
+
+    def build_model(self) -> Transformer:
+        """The model with these weights, in evaluation mode."""
+        model = build_model(self.recipe, self.source_vocabulary, self.target_vocabulary)
+        model.load_state_dict(self.weights)
+        return model.eval()
+
+
+def step_checkpoints(directory: Path) -> list[Path]:
+    """The step-N.pt files of a run, oldest first."""
+    numbered = [(int(match[1]), path) for path in directory.glob("step-*.pt") if (match := _STEP.match(path.name))]
+    return [path for _, path in sorted(numbered)]
+
+
+def average(paths: Sequence[Path]) -> Checkpoint:
+    """The mean of several checkpoints' weights (section 6.1 of Vaswani et al. 2017), without trainer state.
+
+    Raises:
+        TrainingError: no path is given, or the checkpoints are of different models.
+    """
+    if not paths:
+        raise TrainingError("no checkpoints to average")
+    total: dict[str, Tensor] = {}
+    for path in paths:
+        latest = Checkpoint.load(path)
+        if total and total.keys() != latest.weights.keys():
+            raise TrainingError(f"{path} is not of the same model as {paths[0]}")
+        for name, weight in latest.weights.items():
+            total[name] = total[name] + weight.double() if name in total else weight.double()
+    latest.weights = {name: (weight / len(paths)).float() for name, weight in total.items()}
+    latest.progress = latest.progress | {"averaged_checkpoints": len(paths)}
+    latest.trainer = {}
+    return latest
+
+
+_STEP = re.compile(r"step-(\d+)\.pt$")
+
+
+def _to_tensor(content: bytes) -> Tensor:
+    return torch.frombuffer(bytearray(content), dtype=torch.uint8)
+
+
+def _to_bytes(content: Tensor) -> bytes:
+    return content.numpy().tobytes()

@@ -1,0 +1,23 @@
+"""Cross-entropy with label smoothing (Szegedy et al. 2016; section 5.4 of Vaswani et al. 2017)."""
+
+from __future__ import annotations
+
+from torch import Tensor
+from torch.nn import functional as F
+
+from training.data import Batch
+from training.transformer import Transformer
+from training.vocabulary import PAD_ID
+
+
+def sequence_loss(model: Transformer, batch: Batch, label_smoothing: float) -> Tensor:
+    """The summed loss over the real target tokens of a batch, in nats; a scalar.
+
+    Padding is dropped before the output projection, the most expensive product of a small model.
+    """
+    states = model(batch.source, batch.source_lengths, batch.target_input)  # (B, T, D)
+    is_real = batch.target_output != PAD_ID
+    logits = model.logits(states[is_real])  # (N, V)
+    return F.cross_entropy(
+        logits.float(), batch.target_output[is_real], reduction="sum", label_smoothing=label_smoothing
+    )

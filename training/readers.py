@@ -1,0 +1,98 @@
+"""Readers of parallel text: two aligned files, TSV, and gettext catalogs (.po, .mo)."""
+
+from __future__ import annotations
+
+import gzip
+import lzma
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, cast
+
+import polib
+
+from training.errors import TrainingError
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A sentence, its translation, and the document or package they come from."""
+
+    source: str
+    target: str
+    origin: str
+
+
+def read_input(specification: str) -> Iterator[Pair]:
+    """Read what `--input` names.
+
+    Args:
+        specification: `FILE.tsv[.gz|.xz]` (source, target and, if given, origin; a header line `source<TAB>target…`
+            is skipped), `FILE.po`, `FILE.mo`, or `SOURCE_FILE,TARGET_FILE`, aligned line by line. Where a line
+            names no origin, the file's name is its origin.
+
+    Raises:
+        TrainingError: a file is missing, not UTF-8, or malformed; the message names file and line.
+    """
+    first, separator, second = specification.partition(",")
+    if separator:
+        return _read_aligned(Path(first), Path(second))
+    path = Path(specification)
+    kind = path.with_suffix("").suffix if path.suffix in (".gz", ".xz") else path.suffix
+    if kind == ".tsv":
+        return _read_tsv(path)
+    if kind in (".po", ".mo"):
+        return _read_catalog(path)
+    raise TrainingError(f"--input {specification}: expected .tsv, .po, .mo, or two files separated by a comma")
+
+
+def _read_tsv(path: Path) -> Iterator[Pair]:
+    with _open_text(path) as lines:
+        for number, line in enumerate(lines, start=1):
+            columns = line.rstrip("\n").split("\t")
+            if len(columns) < 2:
+                raise TrainingError(f"{path}:{number}: expected source, tab, target")
+            if number == 1 and columns[:2] == ["source", "target"]:
+                continue
+            yield Pair(columns[0], columns[1], columns[2] if len(columns) > 2 else path.name)
+
+
+def _read_aligned(source_path: Path, target_path: Path) -> Iterator[Pair]:
+    with _open_text(source_path) as sources, _open_text(target_path) as targets:
+        try:
+            for source, target in zip(sources, targets, strict=True):
+                yield Pair(source.rstrip("\n"), target.rstrip("\n"), source_path.name)
+        except ValueError:
+            raise TrainingError(f"{source_path} and {target_path} differ in their number of lines") from None
+
+
+def _read_catalog(path: Path) -> Iterator[Pair]:
+    if not path.is_file():
+        raise TrainingError(f"{path} is missing")
+    try:
+        catalog = polib.mofile(str(path)) if path.suffix == ".mo" else polib.pofile(str(path))
+    except (OSError, ValueError, UnicodeDecodeError) as error:
+        raise TrainingError(f"{path} is not a gettext catalog: {error}") from None
+    for entry in catalog:
+        if entry.obsolete or entry.fuzzy:
+            continue
+        if entry.msgid_plural:
+            # Form 0 is the singular where a language has one, else the only form.
+            yield Pair(entry.msgid, entry.msgstr_plural.get(0, ""), path.name)
+        else:
+            yield Pair(entry.msgid, entry.msgstr, path.name)
+
+
+@contextmanager
+def _open_text(path: Path) -> Iterator[IO[str]]:
+    openers = {".gz": gzip.open, ".xz": lzma.open}
+    try:
+        with openers.get(path.suffix, open)(path, "rt", encoding="utf-8", newline="\n") as file:
+            yield cast(IO[str], file)
+    except FileNotFoundError:
+        raise TrainingError(f"{path} is missing") from None
+    except UnicodeDecodeError as error:
+        raise TrainingError(f"{path} is not UTF-8: {error}") from None
+    except (gzip.BadGzipFile, lzma.LZMAError, EOFError) as error:
+        raise TrainingError(f"{path} cannot be unpacked: {error}") from None

@@ -1,0 +1,195 @@
+"""A recipe: everything that decides what a training run produces, in one YAML file.
+
+Unknown keys, wrong types and values out of range are errors that name the key.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+import yaml
+
+from training.errors import TrainingError
+
+Positive = Annotated[int, msgspec.Meta(gt=0)]
+NonNegative = Annotated[int, msgspec.Meta(ge=0)]
+Fraction = Annotated[float, msgspec.Meta(ge=0.0, lt=1.0)]
+
+
+class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    pass
+
+
+class PrepareSettings(_Section, frozen=True):
+    """How raw pairs become training, development and test text."""
+
+    development_origins: tuple[str, ...] = ()
+    """Documents or packages held out for validation."""
+    test_origins: tuple[str, ...] = ()
+    """Documents or packages held out for the final test."""
+    development_share: Fraction = 0.0
+    """Share of the remaining origins, drawn by hash, that goes to development."""
+    max_characters: Positive = 600
+    """Longer sides are dropped."""
+    max_length_ratio: Annotated[float, msgspec.Meta(gt=1.0)] = 4.0
+    """Pairs whose longer side exceeds this many times the shorter one (in UTF-8 bytes) are dropped."""
+    min_ratio_characters: NonNegative = 12
+    """The ratio is not applied where both sides are shorter than this."""
+    phrasebook: bool = False
+    """Add the project's own phrasebook (English to Korean)."""
+
+
+class VocabularySettings(_Section, frozen=True):
+    """SentencePiece (Kudo and Richardson, 2018)."""
+
+    size: Positive = 8000
+    kind: Literal["unigram", "bpe"] = "unigram"
+    character_coverage: Annotated[float, msgspec.Meta(gt=0.0, le=1.0)] = 0.9995
+    byte_fallback: bool = True
+    """Spell characters outside the vocabulary as bytes instead of losing them."""
+    is_shared: bool = True
+    """One vocabulary for both languages; needed to tie source and target embeddings."""
+
+
+class DataSettings(_Section, frozen=True):
+    """How examples become batches."""
+
+    batch_tokens: Positive = 4096
+    """Target tokens in a batch, padding included; source tokens are held to the same number."""
+    max_source_tokens: Positive = 256
+    max_target_tokens: Positive = 256
+
+
+class ModelSettings(_Section, frozen=True):
+    """The Transformer of Vaswani et al. (2017)."""
+
+    num_encoder_layers: Positive = 6
+    num_decoder_layers: Positive = 6
+    model_size: Positive = 512
+    feed_forward_size: Positive = 2048
+    num_heads: Positive = 8
+    dropout: Fraction = 0.1
+    """On every sub-layer's output and on the embeddings (section 5.4)."""
+    attention_dropout: Fraction = 0.0
+    norm: Literal["pre", "post"] = "pre"
+    """Layer normalisation before each sub-layer (easier to train) or after it (as in the paper)."""
+    tie_embeddings: bool = True
+    """Share the target embedding with the output projection, and with the source when the vocabulary is shared."""
+
+    def __post_init__(self) -> None:
+        if self.model_size % self.num_heads:
+            raise ValueError("model_size must be a multiple of num_heads")
+        if self.model_size % 2:
+            raise ValueError("model_size must be even: half of it are sines, half cosines")
+
+
+class TrainerSettings(_Section, frozen=True):
+    """The optimisation."""
+
+    max_steps: Positive = 100_000
+    warmup_steps: Positive = 4000
+    schedule: Literal["inverse_sqrt", "linear"] = "inverse_sqrt"
+    """After warm-up: the paper's inverse square root, or a straight line to zero at max_steps."""
+    learning_rate: Annotated[float, msgspec.Meta(gt=0.0)] = 7e-4
+    """The peak, reached at the end of warm-up. The paper's is (model_size * warmup_steps) ** -0.5."""
+    adam_betas: tuple[float, float] = (0.9, 0.98)
+    adam_epsilon: float = 1e-9
+    weight_decay: Annotated[float, msgspec.Meta(ge=0.0)] = 0.0
+    label_smoothing: Fraction = 0.1
+    clip_norm: Annotated[float, msgspec.Meta(ge=0.0)] = 1.0
+    """Largest gradient norm; 0 turns clipping off."""
+    gradient_accumulation: Positive = 1
+    """Batches added up before one update."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """bfloat16 runs matrix products under autocast; weights and optimiser state stay float32."""
+    log_every_steps: Positive = 100
+    validate_every_steps: Positive = 2000
+    save_every_steps: Positive = 1000
+    patience: NonNegative = 0
+    """Stop after this many validations without a better loss; 0 never stops early."""
+    keep_checkpoints: Positive = 5
+    """How many of the last checkpoints stay on disk; these are averaged at the end."""
+
+
+class Recipe(_Section, frozen=True):
+    """One training run."""
+
+    name: str
+    source_language: str
+    """BCP-47 code, for example en."""
+    target_language: str
+    seed: NonNegative = 1
+    prepare: PrepareSettings = PrepareSettings()
+    vocabulary: VocabularySettings = VocabularySettings()
+    data: DataSettings = DataSettings()
+    model: ModelSettings = ModelSettings()
+    trainer: TrainerSettings = TrainerSettings()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, as stored in a checkpoint."""
+        plain: dict[str, Any] = msgspec.to_builtins(self)
+        return plain
+
+
+def load_recipe(name_or_path: str, overrides: tuple[str, ...] = ()) -> Recipe:
+    """Read a recipe by file path, or by name from training/recipes.
+
+    Args:
+        name_or_path: a YAML file, or the name of a recipe that ships with the package.
+        overrides: `section.key=value` texts, applied last.
+
+    Raises:
+        TrainingError: the file is missing, or a key or value is wrong; the message names it.
+    """
+    path = Path(name_or_path)
+    if not path.suffix:
+        path = Path(__file__).parent / "recipes" / f"{name_or_path}.yaml"
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        shipped = ", ".join(sorted(file.stem for file in (Path(__file__).parent / "recipes").glob("*.yaml")))
+        raise TrainingError(f"no recipe {name_or_path!r}: give a YAML file or one of {shipped}") from None
+    except yaml.YAMLError as error:
+        raise TrainingError(f"{path} is not YAML: {error}") from None
+    if not isinstance(content, dict):
+        raise TrainingError(f"{path} holds no recipe: expected keys such as name and source_language")
+    for override in overrides:
+        _apply_override(content, override)
+    return parse_recipe(content, str(path))
+
+
+def parse_recipe(content: dict[str, Any], origin: str) -> Recipe:
+    """Turn plain values into a Recipe; errors name the key and `origin`, the file they came from."""
+    try:
+        return msgspec.convert(content, Recipe, strict=True)
+    except msgspec.ValidationError as error:
+        raise TrainingError(f"{origin}: {_explain(str(error))}") from None
+
+
+def _apply_override(content: dict[str, Any], override: str) -> None:
+    key, separator, value = override.partition("=")
+    if not separator:
+        raise TrainingError(f"--set takes section.key=value, not {override!r}")
+    *sections, last = key.split(".")
+    for section in sections:
+        content = content.setdefault(section, {})
+        if not isinstance(content, dict):
+            raise TrainingError(f"--set {override}: {section} is not a section")
+    content[last] = yaml.safe_load(value)
+
+
+def _explain(message: str) -> str:
+    """Add the nearest known key to a message about an unknown one."""
+    match = re.search(r"unknown field `(\w+)`(?: - at `\$\.?(\w*)`)?", message)
+    if not match:
+        return message.replace("$.", "")
+    key, section = match.group(1), match.group(2) or ""
+    owner = {field.name: field.type for field in msgspec.structs.fields(Recipe)}.get(section, Recipe)
+    known = [field.name for field in msgspec.structs.fields(owner)]
+    nearest = difflib.get_close_matches(key, known, n=1)
+    hint = f"; did you mean {nearest[0]!r}?" if nearest else f"; known keys: {', '.join(known)}"
+    return f"unknown key {key!r} in {section or 'the recipe'}{hint}"
