@@ -61,8 +61,9 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """When a request passed each station, in seconds on the engine's clock."""
+    """When a request passed each station, in seconds on the engine's clock, and how long its source was."""
 
+    num_source_tokens: int
     arrival: float
     admitted: float
     encoded: float

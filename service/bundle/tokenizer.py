@@ -41,8 +41,17 @@ class Tokenizer:
 
     def tokens(self, text: str) -> list[Token]:
         """Like `encode`, with each piece and its place in the text."""
-        pieces = self._processor.encode(text, out_type="immutable_proto").pieces
-        return [Token(piece.id, piece.piece, piece.begin, piece.end) for piece in pieces]
+        encoded = text.encode()
+        pieces = self._processor.encode(text, return_type="proto").pieces  # with offsets in bytes
+        return [
+            Token(
+                piece.id,
+                piece.piece,
+                len(encoded[: piece.begin].decode(errors="ignore")),
+                len(encoded[: piece.end].decode(errors="ignore")),
+            )
+            for piece in pieces
+        ]
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of ids; control ids are left out."""

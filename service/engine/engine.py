@@ -196,7 +196,12 @@ def _finished(hypothesis: Hypothesis, reason: FinishReason, now: float) -> Finis
     request = hypothesis.request
     first_token = now if hypothesis.first_token_seconds is None else hypothesis.first_token_seconds
     timing = Timing(
-        request.arrival_seconds, hypothesis.admitted_seconds, hypothesis.encoded_seconds, first_token, now
+        len(request.source_ids),
+        request.arrival_seconds,
+        hypothesis.admitted_seconds,
+        hypothesis.encoded_seconds,
+        first_token,
+        now,
     )
     translation = Translation(tuple(hypothesis.token_ids), tuple(hypothesis.token_log_probs), reason)
     return FinishedEvent(request.id, translation, timing)

@@ -1,0 +1,1 @@
+"""The edge: gRPC services, interceptors, health, and the HTTP port."""

@@ -1,0 +1,62 @@
+"""What explain.onnx tells of a pair: token probabilities and attention, and alignments drawn from it.
+
+S source tokens, T target tokens, ends of sentence included in both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.bundle.bundle import Bundle
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Numbers of one pair."""
+
+    token_log_probs: NDArray[Any]
+    """(T,)."""
+    encoder_attention: NDArray[Any]
+    """(layers, heads, S, S)."""
+    decoder_attention: NDArray[Any]
+    """(layers, heads, T, T)."""
+    cross_attention: NDArray[Any]
+    """(layers, heads, T, S)."""
+
+
+@dataclass(frozen=True)
+class Link:
+    """A target token and the source token that it attends to most."""
+
+    source_index: int
+    target_index: int
+    weight: float
+
+
+def explain(bundle: Bundle, source_ids: Sequence[int], target_ids: Sequence[int]) -> Explanation:
+    """Run explain.onnx; both sides with end of sentence. Blocks: call it off the event loop."""
+    inputs = {
+        "source_ids": np.array([source_ids], np.int64),
+        "source_lengths": np.array([len(source_ids)], np.int64),
+        "target_ids": np.array([[bundle.manifest.vocabulary.begin_id, *target_ids]], np.int64),
+    }
+    outputs = bundle.explain.run(None, inputs)
+    return Explanation(*(output[0] for output in outputs))
+
+
+def align(cross_attention: NDArray[Any]) -> list[Link]:
+    """For every target token but the end, the source token with most attention, averaged over the last layer's heads.
+
+    Args:
+        cross_attention: (layers, heads, T, S).
+    """
+    weights = cross_attention[-1].mean(axis=0)[:-1, :-1]  # without the ends of sentence
+    if not weights.size:
+        return []
+    best = weights.argmax(axis=1)
+    return [Link(int(source), target, float(weights[target, source])) for target, source in enumerate(best)]

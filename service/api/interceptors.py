@@ -1,0 +1,150 @@
+"""Around every RPC: requests that do not parse, errors translated, metrics counted."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import grpc
+from google.protobuf.descriptor import Descriptor
+
+from service.api.status import abort, is_foreseen
+from service.api.wire import MalformedRequest, lenient
+from service.metrics import Metrics
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class EdgeInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
+    """Wraps the handlers of our services; those of health and reflection are only counted."""
+
+    def __init__(self, metrics: Metrics, requests: dict[str, Descriptor]) -> None:
+        """`requests`: the request message of each of our methods, by full method name."""
+        self._metrics = metrics
+        self._requests = requests
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> grpc.RpcMethodHandler:
+        """Replace a handler by its wrapped self."""
+        handler = await continuation(handler_call_details)
+        method = handler_call_details.method
+        if handler is None or method not in self._requests:
+            return handler
+        return _wrap(handler, _Call(self._metrics, method, handler), self._requests[method])
+
+
+class _Call:
+    """Counts the RPCs of one method."""
+
+    def __init__(self, metrics: Metrics, method: str, handler: Any) -> None:
+        _, service, name = method.split("/")
+        kind = {
+            (False, False): "unary",
+            (False, True): "server_stream",
+            (True, False): "client_stream",
+            (True, True): "bidi_stream",
+        }[handler.request_streaming, handler.response_streaming]
+        self._labels = (kind, service, name)
+        self._metrics = metrics
+
+    def started(self) -> float:
+        self._metrics.rpc_started.labels(*self._labels).inc()
+        return time.perf_counter()
+
+    def received(self) -> None:
+        self._metrics.rpc_received.labels(*self._labels).inc()
+
+    def sent(self) -> None:
+        self._metrics.rpc_sent.labels(*self._labels).inc()
+
+    def handled(self, started: float, context: Context, error: BaseException | None) -> None:
+        code = _code_of(context, error)
+        self._metrics.rpc_handled.labels(*self._labels, code).inc()
+        self._metrics.rpc_seconds.labels(*self._labels).observe(time.perf_counter() - started)
+
+
+def _code_of(context: Context, error: BaseException | None) -> str:
+    if error is None:
+        return "OK"
+    if isinstance(error, grpc.aio.AbortError):
+        code = context.code()
+        return code.name if isinstance(code, grpc.StatusCode) else grpc.StatusCode.UNKNOWN.name
+    return grpc.StatusCode.CANCELLED.name
+
+
+def _wrap(handler: Any, call: _Call, request: Descriptor) -> grpc.RpcMethodHandler:
+    deserialize = lenient(handler.request_deserializer, request)
+    if handler.unary_unary:
+        return grpc.unary_unary_rpc_method_handler(
+            _unary(handler.unary_unary, call), deserialize, handler.response_serializer
+        )
+    if handler.unary_stream:
+        return grpc.unary_stream_rpc_method_handler(
+            _streaming(handler.unary_stream, call), deserialize, handler.response_serializer
+        )
+    return grpc.stream_stream_rpc_method_handler(
+        _streaming(handler.stream_stream, call), deserialize, handler.response_serializer
+    )
+
+
+def _unary(behavior: Callable[[Any, Context], Awaitable[Any]], call: _Call) -> Callable[[Any, Context], Awaitable[Any]]:
+    async def wrapped(request: Any, context: Context) -> Any:
+        started, failure = call.started(), None
+        call.received()
+        try:
+            response = await behavior(_parsed(request), context)
+        except BaseException as error:
+            failure = error
+            if not is_foreseen(error):
+                raise
+            failure = grpc.aio.AbortError()
+            await abort(context, error)  # type: ignore[arg-type]
+        else:
+            call.sent()
+            return response
+        finally:
+            call.handled(started, context, failure)
+
+    return wrapped
+
+
+def _streaming(
+    behavior: Callable[[Any, Context], AsyncIterator[Any]], call: _Call
+) -> Callable[[Any, Context], AsyncIterator[Any]]:
+    async def wrapped(request: Any, context: Context) -> AsyncIterator[Any]:
+        started, failure = call.started(), None
+        try:
+            if hasattr(request, "__aiter__"):
+                responses = behavior(_parsed_stream(request, call), context)
+            else:
+                call.received()
+                responses = behavior(_parsed(request), context)
+            async for response in responses:
+                yield response
+                call.sent()
+        except BaseException as error:
+            failure = error
+            if not is_foreseen(error):
+                raise
+            failure = grpc.aio.AbortError()
+            await abort(context, error)  # type: ignore[arg-type]
+        finally:
+            call.handled(started, context, failure)
+
+    return wrapped
+
+
+def _parsed(request: Any) -> Any:
+    if isinstance(request, MalformedRequest):
+        raise request.error
+    return request
+
+
+async def _parsed_stream(requests: AsyncIterator[Any], call: _Call) -> AsyncIterator[Any]:
+    async for request in requests:
+        call.received()
+        yield _parsed(request)

@@ -1,0 +1,63 @@
+"""ModelService."""
+
+from __future__ import annotations
+
+import bisect
+from typing import Any
+
+import grpc
+
+from service.api.conversion import MAX_BEAM_SIZE
+from service.api.models import Models
+from service.api.served_model import ServedModel
+from service.errors import InvalidRequestError
+from service.pb.seq2serve.v1 import model_service_pb2 as pb
+from service.pb.seq2serve.v1 import model_service_pb2_grpc as pb_grpc
+
+DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE = 50, 200
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class ModelServicer(pb_grpc.ModelServiceServicer):
+    """Answers the RPCs; errors are raised as ServiceError and translated by the interceptor."""
+
+    def __init__(self, models: Models) -> None:
+        self._models = models
+
+    async def ListModels(self, request: pb.ListModelsRequest, context: Context) -> pb.ListModelsResponse:  # noqa: N802, ARG002
+        """A page of models; the token of the next page is the last name of this one."""
+        if not 0 <= request.page_size <= MAX_PAGE_SIZE:
+            raise InvalidRequestError.of("page_size", f"{request.page_size} is out of range; limits 0 to {MAX_PAGE_SIZE}")
+        models = self._models.all()
+        start = bisect.bisect_right([model.manifest.name for model in models], request.page_token)
+        end = start + (request.page_size or DEFAULT_PAGE_SIZE)
+        return pb.ListModelsResponse(
+            models=[_describe(model) for model in models[start:end]],
+            next_page_token=models[end - 1].manifest.name if end < len(models) else "",
+        )
+
+    async def GetModel(self, request: pb.GetModelRequest, context: Context) -> pb.GetModelResponse:  # noqa: N802, ARG002
+        """One model."""
+        if not request.name:
+            raise InvalidRequestError.of("name", "is empty")
+        return pb.GetModelResponse(model=_describe(self._models.get(request.name, "name")))
+
+
+def _describe(model: ServedModel) -> pb.Model:
+    manifest = model.manifest
+    return pb.Model(
+        name=manifest.name,
+        version=manifest.version,
+        architecture=manifest.architecture,
+        source_language_code=manifest.source_language,
+        target_language_code=manifest.target_language,
+        precision=manifest.precision,
+        sha256=manifest.sha256,
+        max_source_tokens=manifest.limits.max_source_tokens,
+        max_target_tokens=manifest.limits.max_target_tokens,
+        max_beam_size=MAX_BEAM_SIZE,
+        state=pb.MODEL_STATE_READY,
+        training_data=manifest.training.data,
+        licence=manifest.licence,
+    )

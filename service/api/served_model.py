@@ -1,0 +1,239 @@
+"""A model as requests see it: text in, text out, many sentences at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass, replace
+
+from service.api.explanation import Explanation, Link, align, explain
+from service.bundle.bundle import Bundle
+from service.bundle.tokenizer import TextStream, Token
+from service.engine.engine import Engine
+from service.engine.kv_cache import KVCache
+from service.engine.runner import OnnxRunner
+from service.engine.scheduler import Scheduler
+from service.engine.worker import Worker
+from service.errors import InvalidRequestError
+from service.metrics import Metrics
+from service.request import DecodingOptions, FinishedEvent, FinishReason, TokenEvent, Translation
+from service.settings import Settings
+from service.text.segmentation import Segment, Segmentation, segment
+
+MAX_TOKENS_PER_SOURCE_TOKEN, MIN_MAX_TOKENS = 3, 16
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """What a client asked of the decoding; tokens of `max` and prefix depend on the model."""
+
+    max_target_tokens: int | None
+    options: DecodingOptions
+    target_prefix: str = ""
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A translated segment."""
+
+    segment: Segment
+    source_ids: tuple[int, ...]
+    translation: Translation
+    text: str
+
+
+@dataclass(frozen=True)
+class AlignedSpan:
+    """A source span and a target span, in characters of the whole texts."""
+
+    source_begin: int
+    source_end: int
+    target_begin: int
+    target_end: int
+    weight: float
+
+
+@dataclass(frozen=True)
+class TextTranslation:
+    """A translated text."""
+
+    text: str
+    segmentation: Segmentation
+    sentences: tuple[Sentence, ...]
+
+    @property
+    def finish_reason(self) -> FinishReason:
+        """LENGTH where any sentence was cut off."""
+        reasons = {sentence.translation.finish_reason for sentence in self.sentences}
+        return FinishReason.LENGTH if FinishReason.LENGTH in reasons else FinishReason.END
+
+    @property
+    def token_log_probs(self) -> list[float]:
+        """Of all sentences."""
+        return [value for sentence in self.sentences for value in sentence.translation.token_log_probs]
+
+
+class ServedModel:
+    """One bundle, its engine and its worker."""
+
+    def __init__(self, bundle: Bundle, settings: Settings, metrics: Metrics, on_failure: Callable[[], None]) -> None:
+        self.bundle = bundle
+        self.manifest = bundle.manifest
+        limits = self.manifest.limits
+        cache = KVCache(
+            self.manifest.state, settings.max_rows, limits.max_source_tokens, limits.max_target_tokens + 1
+        )
+        scheduler = Scheduler(settings.max_waiting, settings.max_encoder_tokens)
+        engine = Engine(OnnxRunner(bundle, settings.max_rows), cache, scheduler)
+        self.num_cache_bytes = cache.num_bytes
+        self.worker = Worker(self.manifest.name, engine, metrics, on_failure)
+        # Sentences of one text that may be under way, so that a long text cannot fill the queue by itself.
+        self._max_under_way = min(settings.max_rows, settings.max_waiting)
+        metrics.queue_limit.labels(self.manifest.name).set(settings.max_waiting)
+
+    async def translate(self, text: str, decoding: Decoding, deadline_seconds: float | None) -> TextTranslation:
+        """Translate a text, its sentences side by side.
+
+        Raises:
+            ServiceError: see `Worker.translate`; or the prefix does not suit the text.
+        """
+        segmentation = self.segment(text)
+        self._check_prefix(segmentation, decoding)
+        slots = asyncio.Semaphore(self._max_under_way)
+
+        async def run(part: Segment) -> Sentence:
+            async with slots:
+                return await self._translate_segment(part, decoding, deadline_seconds)
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(run(part)) for part in segmentation.segments]
+        except ExceptionGroup as failures:
+            raise failures.exceptions[0] from None  # the first cancelled the others
+        return _put_together(segmentation, [task.result() for task in tasks])
+
+    async def stream(
+        self, text: str, decoding: Decoding, deadline_seconds: float | None
+    ) -> AsyncGenerator[str | TextTranslation]:
+        """Translate a text sentence after sentence; gives pieces of text that add up to the whole, then the whole."""
+        segmentation = self.segment(text)
+        self._check_prefix(segmentation, decoding)
+        sentences: list[Sentence] = []
+        for part in segmentation.segments:
+            if part.before:
+                yield part.before
+            source_ids = self.source_ids(part.text)
+            growing = TextStream(self.bundle.target_tokenizer)
+            events = self.worker.translate(
+                source_ids, self._options(source_ids, decoding), deadline_seconds, is_streaming=True
+            )
+            try:
+                async for event in events:
+                    fresh = growing.push([event.token_id]) if isinstance(event, TokenEvent) else growing.finish()
+                    if fresh:
+                        yield fresh
+                    if isinstance(event, FinishedEvent):
+                        sentences.append(self._sentence(part, source_ids, event.translation))
+            finally:
+                await events.aclose()
+        if segmentation.after:
+            yield segmentation.after
+        yield _put_together(segmentation, sentences)
+
+    def segment(self, text: str) -> Segmentation:
+        """Cut a text into sentences that the model can read."""
+        tokenizer = self.bundle.source_tokenizer
+        longest = self.manifest.limits.max_source_tokens - 1
+        return segment(text, self.manifest.source_language, lambda part: len(tokenizer.encode(part)), longest)
+
+    def source_ids(self, text: str) -> tuple[int, ...]:
+        """Ids of one sentence, end of sentence included."""
+        return (*self.bundle.source_tokenizer.encode(text), self.manifest.vocabulary.end_id)
+
+    def target_ids(self, text: str) -> tuple[int, ...]:
+        """Ids of one translation, end of sentence included."""
+        return (*self.bundle.target_tokenizer.encode(text), self.manifest.vocabulary.end_id)
+
+    async def explain(self, source_ids: tuple[int, ...], target_ids: tuple[int, ...]) -> Explanation:
+        """Token probabilities and attention of a pair, ends of sentence included; runs beside the engine."""
+        return await asyncio.to_thread(explain, self.bundle, source_ids, target_ids)
+
+    async def align(self, translated: TextTranslation) -> list[AlignedSpan]:
+        """Which characters of the source each part of a translation comes from."""
+        spans: list[AlignedSpan] = []
+        target_begin = 0
+        for sentence in translated.sentences:
+            target_begin += len(sentence.segment.before)
+            target_ids = (*sentence.translation.token_ids, self.manifest.vocabulary.end_id)
+            explanation = await self.explain(sentence.source_ids, target_ids)
+            links = align(explanation.cross_attention)
+            spans += self._spans(sentence, links, target_begin)
+            target_begin += len(sentence.text)
+        return spans
+
+    def target_offsets(self, token_ids: tuple[int, ...]) -> list[tuple[int, int]]:
+        """Begin and end of each token in the decoded text, in characters."""
+        ends = [len(self.bundle.target_tokenizer.decode(token_ids[: end + 1])) for end in range(len(token_ids))]
+        return list(zip([0, *ends[:-1]], ends, strict=True)) if ends else []
+
+    def source_tokens(self, text: str) -> list[Token]:
+        """The source's tokens with offsets, without end of sentence."""
+        return self.bundle.source_tokenizer.tokens(text)
+
+    async def _translate_segment(
+        self, part: Segment, decoding: Decoding, deadline_seconds: float | None
+    ) -> Sentence:
+        source_ids = self.source_ids(part.text)
+        events = self.worker.translate(source_ids, self._options(source_ids, decoding), deadline_seconds)
+        try:
+            async for event in events:
+                if isinstance(event, FinishedEvent):
+                    return self._sentence(part, source_ids, event.translation)
+        finally:
+            await events.aclose()
+        raise AssertionError("a worker's events end with a FinishedEvent or an error")
+
+    def _sentence(self, part: Segment, source_ids: tuple[int, ...], translation: Translation) -> Sentence:
+        return Sentence(part, source_ids, translation, self.bundle.target_tokenizer.decode(translation.token_ids))
+
+    def _options(self, source_ids: tuple[int, ...], decoding: Decoding) -> DecodingOptions:
+        limit = self.manifest.limits.max_target_tokens
+        most = decoding.max_target_tokens or min(
+            limit, MAX_TOKENS_PER_SOURCE_TOKEN * len(source_ids) + MIN_MAX_TOKENS
+        )
+        prefix = tuple(self.bundle.target_tokenizer.encode(decoding.target_prefix))
+        return replace(
+            decoding.options,
+            max_target_tokens=max(most, decoding.options.min_target_tokens, len(prefix)),
+            prefix=prefix,
+        )
+
+    def _check_prefix(self, segmentation: Segmentation, decoding: Decoding) -> None:
+        if not decoding.target_prefix:
+            return
+        field = "decoding.target_prefix"
+        if len(segmentation.segments) > 1:
+            raise InvalidRequestError.of(field, f"the text has {len(segmentation.segments)} sentences; limit 1")
+        limit = decoding.max_target_tokens or self.manifest.limits.max_target_tokens
+        length = len(self.bundle.target_tokenizer.encode(decoding.target_prefix))
+        if length > limit:
+            raise InvalidRequestError.of(field, f"{length} tokens; limit {limit}")
+
+    def _spans(self, sentence: Sentence, links: list[Link], target_begin: int) -> list[AlignedSpan]:
+        source = self.source_tokens(sentence.segment.text)
+        target = self.target_offsets(sentence.translation.token_ids)
+        spans = []
+        for link in links:
+            token, (begin, end) = source[link.source_index], target[link.target_index]
+            offset = sentence.segment.begin
+            spans.append(
+                AlignedSpan(
+                    offset + token.begin, offset + token.end, target_begin + begin, target_begin + end, link.weight
+                )
+            )
+        return spans
+
+
+def _put_together(segmentation: Segmentation, sentences: list[Sentence]) -> TextTranslation:
+    text = segmentation.join([sentence.text for sentence in sentences])
+    return TextTranslation(text, segmentation, tuple(sentences))

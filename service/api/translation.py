@@ -1,0 +1,249 @@
+"""TranslationService."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+
+from service.api.conversion import check_texts, decoding_of, result_of, text_violation, tokens_of
+from service.api.models import Models
+from service.api.served_model import Decoding, ServedModel
+from service.api.status import is_foreseen
+from service.errors import FieldViolation, InvalidRequestError, ServiceError
+from service.pb.seq2serve.v1 import translation_service_pb2 as pb
+from service.pb.seq2serve.v1 import translation_service_pb2_grpc as pb_grpc
+from service.settings import Settings
+
+MAX_ITEM_ID_CHARACTERS = 256
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class TranslationServicer(pb_grpc.TranslationServiceServicer):
+    """Answers the RPCs; errors are raised as ServiceError and translated by the interceptor."""
+
+    def __init__(self, models: Models, settings: Settings) -> None:
+        self._models = models
+        self._settings = settings
+
+    async def Translate(self, request: pb.TranslateRequest, context: Context) -> pb.TranslateResponse:  # noqa: N802
+        """One text or several, side by side."""
+        model = self._models.select(request.model_selection)
+        decoding = decoding_of(request.decoding, model)
+        check_texts(request.texts, "texts", self._settings)
+        deadline = _deadline(context)
+
+        async def run(text: str) -> pb.TranslationResult:
+            return await result_of(model, await model.translate(text, decoding, deadline), request.return_options)
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(run(text)) for text in request.texts]
+        except ExceptionGroup as failures:
+            raise failures.exceptions[0] from None  # the first cancelled the others
+        return pb.TranslateResponse(
+            results=[task.result() for task in tasks],
+            model=model.manifest.name,
+            model_version=model.manifest.version,
+        )
+
+    async def TranslateStream(  # noqa: N802
+        self, request: pb.TranslateStreamRequest, context: Context
+    ) -> AsyncIterator[pb.TranslateStreamResponse]:
+        """Deltas, then the result."""
+        model = self._models.select(request.model_selection)
+        decoding = decoding_of(request.decoding, model)
+        violation = text_violation(request.text, "text", self._settings)
+        if violation is not None:
+            raise InvalidRequestError([violation])
+        pieces = model.stream(request.text, decoding, _deadline(context))
+        try:
+            async for piece in pieces:
+                if isinstance(piece, str):
+                    yield pb.TranslateStreamResponse(delta=pb.TranslationDelta(text=piece))
+                else:
+                    result = await result_of(model, piece, request.return_options)
+                    yield pb.TranslateStreamResponse(result=result)
+        finally:
+            await pieces.aclose()
+
+    async def BatchTranslate(  # noqa: N802
+        self, request_iterator: AsyncIterator[pb.BatchTranslateRequest], context: Context
+    ) -> AsyncIterator[pb.BatchTranslateResponse]:
+        """Results as they finish; reads on as fast as it translates."""
+        batch = _Batch(self._models, self._settings, _deadline(context))
+        reader = asyncio.create_task(batch.read(request_iterator))
+        try:
+            async for response in batch.responses():
+                yield response
+            await reader
+        finally:
+            reader.cancel()
+            batch.cancel()
+
+    async def Score(self, request: pb.ScoreRequest, context: Context) -> pb.ScoreResponse:  # noqa: N802, ARG002
+        """Teacher-forced log-probabilities."""
+        model = self._models.select(request.model_selection)
+        check_texts([pair.source for pair in request.pairs], "pairs", self._settings)
+        scores = []
+        for index, pair in enumerate(request.pairs):
+            source_ids, target_ids = _pair_ids(model, pair.source, pair.target, f"pairs[{index}].")
+            explanation = await model.explain(source_ids, target_ids)
+            log_probs = [float(value) for value in explanation.token_log_probs]
+            tokens = tokens_of(model, target_ids, log_probs)
+            scores.append(pb.PairScore(log_prob=sum(log_probs), tokens=tokens))
+        return pb.ScoreResponse(scores=scores, model=model.manifest.name, model_version=model.manifest.version)
+
+    async def Attend(self, request: pb.AttendRequest, context: Context) -> pb.AttendResponse:  # noqa: N802
+        """Attention maps of a pair."""
+        model = self._models.select(request.model_selection)
+        target = request.target
+        if not target and request.source:
+            decoding = decoding_of(pb.DecodingOptions(), model)
+            target = (await model.translate(request.source, decoding, _deadline(context))).text
+        source_ids, target_ids = _pair_ids(model, request.source, target, "")
+        explanation = await model.explain(source_ids, target_ids)
+        source_tokens = [(token.begin, token.end) for token in model.source_tokens(request.source)]
+        maps = (
+            (pb.ATTENTION_KIND_ENCODER_SELF, explanation.encoder_attention),
+            (pb.ATTENTION_KIND_DECODER_SELF, explanation.decoder_attention),
+            (pb.ATTENTION_KIND_CROSS, explanation.cross_attention),
+        )
+        return pb.AttendResponse(
+            source_tokens=_attended(source_ids, source_tokens, model.bundle.source_tokenizer.piece),
+            target_tokens=_attended(
+                target_ids, model.target_offsets(target_ids[:-1]), model.bundle.target_tokenizer.piece
+            ),
+            maps=[_map(kind, layer, head, weights[layer, head]) for kind, weights in maps for layer, head in _grid(weights)],
+            model=model.manifest.name,
+            model_version=model.manifest.version,
+        )
+
+
+class _Batch:
+    """The items of one BatchTranslate stream. Backpressure: no more is read while `max_rows` items are under way."""
+
+    def __init__(self, models: Models, settings: Settings, deadline: float | None) -> None:
+        self._models = models
+        self._settings = settings
+        self._deadline = deadline
+        self._slots = asyncio.Semaphore(settings.max_rows)
+        self._done: asyncio.Queue[pb.BatchTranslateResponse | None] = asyncio.Queue()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def read(self, requests: AsyncIterator[pb.BatchTranslateRequest]) -> None:
+        """Start items as they come; ends when all of them are done. Raises what is wrong with the stream itself."""
+        try:
+            await self._read(requests)
+            while self._tasks:
+                await asyncio.wait(self._tasks)
+        finally:
+            self._done.put_nowait(None)
+
+    async def responses(self) -> AsyncIterator[pb.BatchTranslateResponse]:
+        """Results in the order in which they finish."""
+        while (response := await self._done.get()) is not None:
+            yield response
+
+    def cancel(self) -> None:
+        """Stop what is still under way."""
+        for task in self._tasks:
+            task.cancel()
+
+    async def _read(self, requests: AsyncIterator[pb.BatchTranslateRequest]) -> None:
+        config = pb.BatchConfig()
+        chosen: tuple[ServedModel, Decoding] | None = None
+        async for request in requests:
+            if chosen is None:
+                config = request.config
+                model = self._models.select(config.model_selection)
+                chosen = model, decoding_of(config.decoding, model, "config.")
+            elif request.HasField("config"):
+                raise InvalidRequestError.of("config", "only the first message of a stream may carry it")
+            if len(request.items) > self._settings.max_texts:
+                raise InvalidRequestError.of("items", f"{len(request.items)} given; limit {self._settings.max_texts}")
+            for item in request.items:
+                await self._slots.acquire()
+                task = asyncio.create_task(self._run(item, *chosen, config.return_options))
+                self._tasks.add(task)
+                task.add_done_callback(self._finish)
+
+    def _finish(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._slots.release()
+
+    async def _run(self, item: pb.BatchItem, model: ServedModel, decoding: Decoding, wanted: pb.ReturnOptions) -> None:
+        try:
+            _check_item(item, self._settings)
+            translated = await model.translate(item.text, decoding, self._deadline)
+            response = pb.BatchTranslateResponse(id=item.id, result=await result_of(model, translated, wanted))
+        except Exception as error:
+            if not is_foreseen(error):
+                raise
+            response = pb.BatchTranslateResponse(id=item.id, error=_item_error(error))
+        self._done.put_nowait(response)
+
+
+def _check_item(item: pb.BatchItem, settings: Settings) -> None:
+    if len(item.id) > MAX_ITEM_ID_CHARACTERS:
+        raise InvalidRequestError.of("items.id", f"{len(item.id)} characters; limit {MAX_ITEM_ID_CHARACTERS}")
+    violation = text_violation(item.text, "items.text", settings)
+    if violation is not None:
+        raise InvalidRequestError([violation])
+
+
+def _item_error(error: Exception) -> pb.ItemError:
+    known = error if isinstance(error, ServiceError) else ServiceError("an internal error; see the server's log")
+    violations: tuple[FieldViolation, ...] = known.violations if isinstance(known, InvalidRequestError) else ()
+    return pb.ItemError(
+        code=known.status.value[0],
+        message=str(known),
+        reason=known.reason,
+        field=violations[0].field if violations else "",
+    )
+
+
+def _deadline(context: Context) -> float | None:
+    remaining = context.time_remaining()
+    return None if remaining is None else time.monotonic() + remaining
+
+
+def _pair_ids(model: ServedModel, source: str, target: str, prefix: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    limits = model.manifest.limits
+    source_ids, target_ids = model.source_ids(source), model.target_ids(target)
+    violations = []
+    for name, ids, limit in (
+        ("source", source_ids, limits.max_source_tokens - 1),
+        ("target", target_ids, limits.max_target_tokens),
+    ):
+        length = len(ids) - 1
+        if not 1 <= length <= limit:
+            violations.append(FieldViolation(f"{prefix}{name}", f"{length} tokens; limits 1 to {limit}"))
+    if violations:
+        raise InvalidRequestError(violations)
+    return source_ids, target_ids
+
+
+def _attended(ids: tuple[int, ...], offsets: list[tuple[int, int]], piece: Any) -> list[pb.AttendedToken]:
+    end = offsets[-1][1] if offsets else 0
+    spans = [*offsets, (end, end)]  # the end of sentence stands for no character
+    return [
+        pb.AttendedToken(piece=piece(token), begin=begin, end=stop)
+        for token, (begin, stop) in zip(ids, spans, strict=True)
+    ]
+
+
+def _grid(weights: Any) -> list[tuple[int, int]]:
+    layers, heads = weights.shape[:2]
+    return [(layer, head) for layer in range(layers) for head in range(heads)]
+
+
+def _map(kind: pb.AttentionKind, layer: int, head: int, weights: Any) -> pb.AttentionMap:
+    rows, columns = weights.shape
+    return pb.AttentionMap(
+        kind=kind, layer=layer, head=head, rows=rows, columns=columns, weights=weights.ravel().tolist()
+    )

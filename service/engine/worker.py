@@ -1,0 +1,214 @@
+"""The only thread that runs the model: asyncio on one side, the engine on the other."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import queue
+import threading
+import time
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass
+
+from service.engine.engine import Engine
+from service.errors import EngineError, ServiceError, UnavailableError
+from service.metrics import Metrics
+from service.request import DecodingOptions, Event, FailedEvent, FinishedEvent, Request, TokenEvent
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Submit:
+    request: Request
+    is_streaming: bool
+
+
+@dataclass(frozen=True)
+class _Cancel:
+    request_id: int
+
+
+class _Stop:
+    pass
+
+
+_Command = _Submit | _Cancel | _Stop
+
+
+class Worker:
+    """Feeds one engine from an event loop and brings its events back. Start it on the loop that will use it."""
+
+    def __init__(self, name: str, engine: Engine, metrics: Metrics, on_failure: Callable[[], None]) -> None:
+        """`on_failure` is called on the event loop if the engine's thread dies."""
+        self._name = name
+        self._engine = engine
+        self._metrics = metrics
+        self._on_failure = on_failure
+        self._inbox: queue.SimpleQueue[_Command] = queue.SimpleQueue()
+        self._subscribers: dict[int, asyncio.Queue[Event]] = {}
+        self._streaming: set[int] = set()
+        self._ids = itertools.count(1)
+        self._thread = threading.Thread(target=self._run, name=f"engine-{name}", daemon=True)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._is_accepting = True
+
+    @property
+    def num_unfinished(self) -> int:
+        """Requests that somebody waits for."""
+        return len(self._subscribers)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._loop = asyncio.get_running_loop()
+        self._thread.start()
+
+    async def stop(self) -> None:
+        """Refuse new requests, end the thread; what is unfinished fails with UnavailableError."""
+        self._is_accepting = False
+        self._inbox.put(_Stop())
+        await asyncio.to_thread(self._thread.join)
+        self._fail_all(UnavailableError("the service is shutting down"))
+
+    async def translate(
+        self,
+        source_ids: tuple[int, ...],
+        decoding: DecodingOptions,
+        deadline_seconds: float | None,
+        is_streaming: bool = False,
+    ) -> AsyncGenerator[TokenEvent | FinishedEvent]:
+        """Run one sentence. Closing the generator early cancels it, and its row is free at the next step.
+
+        Args:
+            source_ids: end of sentence included.
+            decoding: how to choose.
+            deadline_seconds: on the clock of time.monotonic.
+            is_streaming: give every token as it comes, not only the end.
+
+        Raises:
+            ServiceError: the queue is full, the deadline passed, or the model failed.
+        """
+        if not self._is_accepting:
+            raise UnavailableError("the service is shutting down")
+        request = Request(next(self._ids), source_ids, decoding, time.monotonic(), deadline_seconds)
+        events: asyncio.Queue[Event] = asyncio.Queue()
+        self._subscribers[request.id] = events
+        self._inbox.put(_Submit(request, is_streaming))
+        is_over = False
+        try:
+            while not is_over:
+                event = await events.get()
+                is_over = not isinstance(event, TokenEvent)
+                if isinstance(event, FailedEvent):
+                    raise event.error
+                yield event
+        finally:
+            self._subscribers.pop(request.id, None)
+            if not is_over:
+                self._inbox.put(_Cancel(request.id))
+                self._metrics.failures.labels(self._name, "CANCELLED").inc()
+
+    def _run(self) -> None:
+        try:
+            while self._obey():
+                events = self._engine.step()
+                self._publish(events)
+                self._observe(events)
+        except Exception:
+            logger.exception("the engine of %s stopped", self._name)
+            self._is_accepting = False
+            self._on_loop(self._fail_all, EngineError("the engine stopped; see the server's log"))
+            self._on_loop(self._on_failure)
+
+    def _obey(self) -> bool:
+        """Carry out commands, waiting for one while the engine has nothing to do; False to stop."""
+        while True:
+            try:
+                command = self._inbox.get(block=not self._engine.has_work)
+            except queue.Empty:
+                return True
+            if isinstance(command, _Stop):
+                return False
+            if isinstance(command, _Cancel):
+                self._engine.cancel(command.request_id)
+                self._streaming.discard(command.request_id)
+                self._observe_load()
+            else:
+                self._submit(command)
+
+    def _submit(self, command: _Submit) -> None:
+        request_id = command.request.id
+        try:
+            self._engine.submit(command.request)
+        except ServiceError as error:
+            event = FailedEvent(request_id, error)
+            self._publish([event])
+            self._observe_requests([event])
+        else:
+            if command.is_streaming:
+                self._streaming.add(request_id)
+
+    def _publish(self, events: list[Event]) -> None:
+        wanted = [
+            event for event in events if not isinstance(event, TokenEvent) or event.request_id in self._streaming
+        ]
+        if wanted:
+            self._on_loop(self._deliver, wanted)
+
+    def _deliver(self, events: list[Event]) -> None:
+        for event in events:
+            subscriber = self._subscribers.get(event.request_id)
+            if subscriber is not None:
+                subscriber.put_nowait(event)
+
+    def _fail_all(self, error: Exception) -> None:
+        self._deliver([FailedEvent(request_id, error) for request_id in self._subscribers])
+
+    def _on_loop(self, function: Callable[..., None], *arguments: object) -> None:
+        assert self._loop is not None
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(function, *arguments)
+
+    def _observe(self, events: list[Event]) -> None:
+        metrics, name, report = self._metrics, self._name, self._engine.last_step
+        metrics.last_step.labels(name).set(time.time())
+        if report.num_encoded:
+            metrics.rows.labels(name, "encode").set(report.num_encoded)
+            metrics.step_seconds.labels(name, "encode").observe(report.encode_seconds)
+            metrics.source_tokens.labels(name).inc(report.num_source_tokens)
+            metrics.padding_tokens.labels(name, "encode").inc(report.num_padding_tokens)
+        if report.num_rows:
+            metrics.rows.labels(name, "decode").set(report.num_rows)
+            metrics.step_seconds.labels(name, "decode").observe(report.decode_seconds)
+            metrics.target_tokens.labels(name).inc(report.num_rows)
+        self._observe_load()
+        self._observe_requests(events)
+
+    def _observe_load(self) -> None:
+        metrics, name = self._metrics, self._name
+        metrics.running.labels(name).set(self._engine.num_running)
+        metrics.waiting.labels(name).set(self._engine.num_waiting)
+        metrics.cache_usage.labels(name, "self").set(self._engine.cache_usage_ratio)
+
+    def _observe_requests(self, events: list[Event]) -> None:
+        metrics, name = self._metrics, self._name
+        for event in events:
+            if isinstance(event, TokenEvent):
+                continue
+            self._streaming.discard(event.request_id)
+            if isinstance(event, FailedEvent):
+                reason = event.error.reason if isinstance(event.error, ServiceError) else "INTERNAL"
+                metrics.failures.labels(name, reason).inc()
+                if event.error.__cause__ is not None:
+                    logger.error("request %d failed", event.request_id, exc_info=event.error.__cause__)
+                continue
+            timing = event.timing
+            metrics.success.labels(name, event.translation.finish_reason.value).inc()
+            metrics.latency.labels(name).observe(timing.finished - timing.arrival)
+            metrics.first_token.labels(name).observe(timing.first_token - timing.arrival)
+            metrics.queue_time.labels(name).observe(timing.admitted - timing.arrival)
+            metrics.encode_time.labels(name).observe(timing.encoded - timing.admitted)
+            metrics.decode_time.labels(name).observe(timing.finished - timing.encoded)
+            metrics.request_source.labels(name).observe(timing.num_source_tokens)
+            metrics.request_target.labels(name).observe(len(event.translation.token_ids))

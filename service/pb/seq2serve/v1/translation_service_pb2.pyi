@@ -1,0 +1,300 @@
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class FinishReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    FINISH_REASON_UNSPECIFIED: _ClassVar[FinishReason]
+    FINISH_REASON_END: _ClassVar[FinishReason]
+    FINISH_REASON_LENGTH: _ClassVar[FinishReason]
+
+class AttentionKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ATTENTION_KIND_UNSPECIFIED: _ClassVar[AttentionKind]
+    ATTENTION_KIND_ENCODER_SELF: _ClassVar[AttentionKind]
+    ATTENTION_KIND_DECODER_SELF: _ClassVar[AttentionKind]
+    ATTENTION_KIND_CROSS: _ClassVar[AttentionKind]
+FINISH_REASON_UNSPECIFIED: FinishReason
+FINISH_REASON_END: FinishReason
+FINISH_REASON_LENGTH: FinishReason
+ATTENTION_KIND_UNSPECIFIED: AttentionKind
+ATTENTION_KIND_ENCODER_SELF: AttentionKind
+ATTENTION_KIND_DECODER_SELF: AttentionKind
+ATTENTION_KIND_CROSS: AttentionKind
+
+class ModelSelection(_message.Message):
+    __slots__ = ("model", "source_language_code", "target_language_code")
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_LANGUAGE_CODE_FIELD_NUMBER: _ClassVar[int]
+    TARGET_LANGUAGE_CODE_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    source_language_code: str
+    target_language_code: str
+    def __init__(self, model: _Optional[str] = ..., source_language_code: _Optional[str] = ..., target_language_code: _Optional[str] = ...) -> None: ...
+
+class DecodingOptions(_message.Message):
+    __slots__ = ("beam_size", "num_hypotheses", "length_penalty", "max_target_tokens", "min_target_tokens", "temperature", "top_k", "top_p", "seed", "target_prefix")
+    BEAM_SIZE_FIELD_NUMBER: _ClassVar[int]
+    NUM_HYPOTHESES_FIELD_NUMBER: _ClassVar[int]
+    LENGTH_PENALTY_FIELD_NUMBER: _ClassVar[int]
+    MAX_TARGET_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    MIN_TARGET_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    TEMPERATURE_FIELD_NUMBER: _ClassVar[int]
+    TOP_K_FIELD_NUMBER: _ClassVar[int]
+    TOP_P_FIELD_NUMBER: _ClassVar[int]
+    SEED_FIELD_NUMBER: _ClassVar[int]
+    TARGET_PREFIX_FIELD_NUMBER: _ClassVar[int]
+    beam_size: int
+    num_hypotheses: int
+    length_penalty: float
+    max_target_tokens: int
+    min_target_tokens: int
+    temperature: float
+    top_k: int
+    top_p: float
+    seed: int
+    target_prefix: str
+    def __init__(self, beam_size: _Optional[int] = ..., num_hypotheses: _Optional[int] = ..., length_penalty: _Optional[float] = ..., max_target_tokens: _Optional[int] = ..., min_target_tokens: _Optional[int] = ..., temperature: _Optional[float] = ..., top_k: _Optional[int] = ..., top_p: _Optional[float] = ..., seed: _Optional[int] = ..., target_prefix: _Optional[str] = ...) -> None: ...
+
+class ReturnOptions(_message.Message):
+    __slots__ = ("scores", "token_log_probs", "alignment")
+    SCORES_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_LOG_PROBS_FIELD_NUMBER: _ClassVar[int]
+    ALIGNMENT_FIELD_NUMBER: _ClassVar[int]
+    scores: bool
+    token_log_probs: bool
+    alignment: bool
+    def __init__(self, scores: _Optional[bool] = ..., token_log_probs: _Optional[bool] = ..., alignment: _Optional[bool] = ...) -> None: ...
+
+class Token(_message.Message):
+    __slots__ = ("piece", "log_prob")
+    PIECE_FIELD_NUMBER: _ClassVar[int]
+    LOG_PROB_FIELD_NUMBER: _ClassVar[int]
+    piece: str
+    log_prob: float
+    def __init__(self, piece: _Optional[str] = ..., log_prob: _Optional[float] = ...) -> None: ...
+
+class AlignmentLink(_message.Message):
+    __slots__ = ("source_begin", "source_end", "target_begin", "target_end", "weight")
+    SOURCE_BEGIN_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_END_FIELD_NUMBER: _ClassVar[int]
+    TARGET_BEGIN_FIELD_NUMBER: _ClassVar[int]
+    TARGET_END_FIELD_NUMBER: _ClassVar[int]
+    WEIGHT_FIELD_NUMBER: _ClassVar[int]
+    source_begin: int
+    source_end: int
+    target_begin: int
+    target_end: int
+    weight: float
+    def __init__(self, source_begin: _Optional[int] = ..., source_end: _Optional[int] = ..., target_begin: _Optional[int] = ..., target_end: _Optional[int] = ..., weight: _Optional[float] = ...) -> None: ...
+
+class Hypothesis(_message.Message):
+    __slots__ = ("text", "score", "log_prob", "tokens", "alignment", "finish_reason")
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    SCORE_FIELD_NUMBER: _ClassVar[int]
+    LOG_PROB_FIELD_NUMBER: _ClassVar[int]
+    TOKENS_FIELD_NUMBER: _ClassVar[int]
+    ALIGNMENT_FIELD_NUMBER: _ClassVar[int]
+    FINISH_REASON_FIELD_NUMBER: _ClassVar[int]
+    text: str
+    score: float
+    log_prob: float
+    tokens: _containers.RepeatedCompositeFieldContainer[Token]
+    alignment: _containers.RepeatedCompositeFieldContainer[AlignmentLink]
+    finish_reason: FinishReason
+    def __init__(self, text: _Optional[str] = ..., score: _Optional[float] = ..., log_prob: _Optional[float] = ..., tokens: _Optional[_Iterable[_Union[Token, _Mapping]]] = ..., alignment: _Optional[_Iterable[_Union[AlignmentLink, _Mapping]]] = ..., finish_reason: _Optional[_Union[FinishReason, str]] = ...) -> None: ...
+
+class TranslationResult(_message.Message):
+    __slots__ = ("hypotheses", "num_source_tokens", "num_target_tokens")
+    HYPOTHESES_FIELD_NUMBER: _ClassVar[int]
+    NUM_SOURCE_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    NUM_TARGET_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    hypotheses: _containers.RepeatedCompositeFieldContainer[Hypothesis]
+    num_source_tokens: int
+    num_target_tokens: int
+    def __init__(self, hypotheses: _Optional[_Iterable[_Union[Hypothesis, _Mapping]]] = ..., num_source_tokens: _Optional[int] = ..., num_target_tokens: _Optional[int] = ...) -> None: ...
+
+class TranslateRequest(_message.Message):
+    __slots__ = ("model_selection", "texts", "decoding", "return_options")
+    MODEL_SELECTION_FIELD_NUMBER: _ClassVar[int]
+    TEXTS_FIELD_NUMBER: _ClassVar[int]
+    DECODING_FIELD_NUMBER: _ClassVar[int]
+    RETURN_OPTIONS_FIELD_NUMBER: _ClassVar[int]
+    model_selection: ModelSelection
+    texts: _containers.RepeatedScalarFieldContainer[str]
+    decoding: DecodingOptions
+    return_options: ReturnOptions
+    def __init__(self, model_selection: _Optional[_Union[ModelSelection, _Mapping]] = ..., texts: _Optional[_Iterable[str]] = ..., decoding: _Optional[_Union[DecodingOptions, _Mapping]] = ..., return_options: _Optional[_Union[ReturnOptions, _Mapping]] = ...) -> None: ...
+
+class TranslateResponse(_message.Message):
+    __slots__ = ("results", "model", "model_version")
+    RESULTS_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
+    results: _containers.RepeatedCompositeFieldContainer[TranslationResult]
+    model: str
+    model_version: str
+    def __init__(self, results: _Optional[_Iterable[_Union[TranslationResult, _Mapping]]] = ..., model: _Optional[str] = ..., model_version: _Optional[str] = ...) -> None: ...
+
+class TranslateStreamRequest(_message.Message):
+    __slots__ = ("model_selection", "text", "decoding", "return_options")
+    MODEL_SELECTION_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    DECODING_FIELD_NUMBER: _ClassVar[int]
+    RETURN_OPTIONS_FIELD_NUMBER: _ClassVar[int]
+    model_selection: ModelSelection
+    text: str
+    decoding: DecodingOptions
+    return_options: ReturnOptions
+    def __init__(self, model_selection: _Optional[_Union[ModelSelection, _Mapping]] = ..., text: _Optional[str] = ..., decoding: _Optional[_Union[DecodingOptions, _Mapping]] = ..., return_options: _Optional[_Union[ReturnOptions, _Mapping]] = ...) -> None: ...
+
+class TranslateStreamResponse(_message.Message):
+    __slots__ = ("delta", "result")
+    DELTA_FIELD_NUMBER: _ClassVar[int]
+    RESULT_FIELD_NUMBER: _ClassVar[int]
+    delta: TranslationDelta
+    result: TranslationResult
+    def __init__(self, delta: _Optional[_Union[TranslationDelta, _Mapping]] = ..., result: _Optional[_Union[TranslationResult, _Mapping]] = ...) -> None: ...
+
+class TranslationDelta(_message.Message):
+    __slots__ = ("text",)
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    text: str
+    def __init__(self, text: _Optional[str] = ...) -> None: ...
+
+class BatchTranslateRequest(_message.Message):
+    __slots__ = ("config", "items")
+    CONFIG_FIELD_NUMBER: _ClassVar[int]
+    ITEMS_FIELD_NUMBER: _ClassVar[int]
+    config: BatchConfig
+    items: _containers.RepeatedCompositeFieldContainer[BatchItem]
+    def __init__(self, config: _Optional[_Union[BatchConfig, _Mapping]] = ..., items: _Optional[_Iterable[_Union[BatchItem, _Mapping]]] = ...) -> None: ...
+
+class BatchConfig(_message.Message):
+    __slots__ = ("model_selection", "decoding", "return_options")
+    MODEL_SELECTION_FIELD_NUMBER: _ClassVar[int]
+    DECODING_FIELD_NUMBER: _ClassVar[int]
+    RETURN_OPTIONS_FIELD_NUMBER: _ClassVar[int]
+    model_selection: ModelSelection
+    decoding: DecodingOptions
+    return_options: ReturnOptions
+    def __init__(self, model_selection: _Optional[_Union[ModelSelection, _Mapping]] = ..., decoding: _Optional[_Union[DecodingOptions, _Mapping]] = ..., return_options: _Optional[_Union[ReturnOptions, _Mapping]] = ...) -> None: ...
+
+class BatchItem(_message.Message):
+    __slots__ = ("id", "text")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    text: str
+    def __init__(self, id: _Optional[str] = ..., text: _Optional[str] = ...) -> None: ...
+
+class BatchTranslateResponse(_message.Message):
+    __slots__ = ("id", "result", "error")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    RESULT_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    result: TranslationResult
+    error: ItemError
+    def __init__(self, id: _Optional[str] = ..., result: _Optional[_Union[TranslationResult, _Mapping]] = ..., error: _Optional[_Union[ItemError, _Mapping]] = ...) -> None: ...
+
+class ItemError(_message.Message):
+    __slots__ = ("code", "message", "reason", "field")
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    FIELD_FIELD_NUMBER: _ClassVar[int]
+    code: int
+    message: str
+    reason: str
+    field: str
+    def __init__(self, code: _Optional[int] = ..., message: _Optional[str] = ..., reason: _Optional[str] = ..., field: _Optional[str] = ...) -> None: ...
+
+class ScoreRequest(_message.Message):
+    __slots__ = ("model_selection", "pairs")
+    MODEL_SELECTION_FIELD_NUMBER: _ClassVar[int]
+    PAIRS_FIELD_NUMBER: _ClassVar[int]
+    model_selection: ModelSelection
+    pairs: _containers.RepeatedCompositeFieldContainer[TextPair]
+    def __init__(self, model_selection: _Optional[_Union[ModelSelection, _Mapping]] = ..., pairs: _Optional[_Iterable[_Union[TextPair, _Mapping]]] = ...) -> None: ...
+
+class TextPair(_message.Message):
+    __slots__ = ("source", "target")
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    TARGET_FIELD_NUMBER: _ClassVar[int]
+    source: str
+    target: str
+    def __init__(self, source: _Optional[str] = ..., target: _Optional[str] = ...) -> None: ...
+
+class ScoreResponse(_message.Message):
+    __slots__ = ("scores", "model", "model_version")
+    SCORES_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
+    scores: _containers.RepeatedCompositeFieldContainer[PairScore]
+    model: str
+    model_version: str
+    def __init__(self, scores: _Optional[_Iterable[_Union[PairScore, _Mapping]]] = ..., model: _Optional[str] = ..., model_version: _Optional[str] = ...) -> None: ...
+
+class PairScore(_message.Message):
+    __slots__ = ("log_prob", "tokens")
+    LOG_PROB_FIELD_NUMBER: _ClassVar[int]
+    TOKENS_FIELD_NUMBER: _ClassVar[int]
+    log_prob: float
+    tokens: _containers.RepeatedCompositeFieldContainer[Token]
+    def __init__(self, log_prob: _Optional[float] = ..., tokens: _Optional[_Iterable[_Union[Token, _Mapping]]] = ...) -> None: ...
+
+class AttendRequest(_message.Message):
+    __slots__ = ("model_selection", "source", "target")
+    MODEL_SELECTION_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    TARGET_FIELD_NUMBER: _ClassVar[int]
+    model_selection: ModelSelection
+    source: str
+    target: str
+    def __init__(self, model_selection: _Optional[_Union[ModelSelection, _Mapping]] = ..., source: _Optional[str] = ..., target: _Optional[str] = ...) -> None: ...
+
+class AttendResponse(_message.Message):
+    __slots__ = ("source_tokens", "target_tokens", "maps", "model", "model_version")
+    SOURCE_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    TARGET_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    MAPS_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
+    source_tokens: _containers.RepeatedCompositeFieldContainer[AttendedToken]
+    target_tokens: _containers.RepeatedCompositeFieldContainer[AttendedToken]
+    maps: _containers.RepeatedCompositeFieldContainer[AttentionMap]
+    model: str
+    model_version: str
+    def __init__(self, source_tokens: _Optional[_Iterable[_Union[AttendedToken, _Mapping]]] = ..., target_tokens: _Optional[_Iterable[_Union[AttendedToken, _Mapping]]] = ..., maps: _Optional[_Iterable[_Union[AttentionMap, _Mapping]]] = ..., model: _Optional[str] = ..., model_version: _Optional[str] = ...) -> None: ...
+
+class AttendedToken(_message.Message):
+    __slots__ = ("piece", "begin", "end")
+    PIECE_FIELD_NUMBER: _ClassVar[int]
+    BEGIN_FIELD_NUMBER: _ClassVar[int]
+    END_FIELD_NUMBER: _ClassVar[int]
+    piece: str
+    begin: int
+    end: int
+    def __init__(self, piece: _Optional[str] = ..., begin: _Optional[int] = ..., end: _Optional[int] = ...) -> None: ...
+
+class AttentionMap(_message.Message):
+    __slots__ = ("kind", "layer", "head", "rows", "columns", "weights")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    LAYER_FIELD_NUMBER: _ClassVar[int]
+    HEAD_FIELD_NUMBER: _ClassVar[int]
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    COLUMNS_FIELD_NUMBER: _ClassVar[int]
+    WEIGHTS_FIELD_NUMBER: _ClassVar[int]
+    kind: AttentionKind
+    layer: int
+    head: int
+    rows: int
+    columns: int
+    weights: _containers.RepeatedScalarFieldContainer[float]
+    def __init__(self, kind: _Optional[_Union[AttentionKind, str]] = ..., layer: _Optional[int] = ..., head: _Optional[int] = ..., rows: _Optional[int] = ..., columns: _Optional[int] = ..., weights: _Optional[_Iterable[float]] = ...) -> None: ...

@@ -1,0 +1,88 @@
+"""What the service can be told at start: flags, or SEQ2SERVE_* environment variables, or the defaults here."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from service.errors import SettingsError
+
+ENVIRONMENT_PREFIX = "SEQ2SERVE_"
+
+
+def _setting(default: Any, description: str, choices: Sequence[str] = (), minimum: float = 0) -> Any:
+    return field(default=default, metadata={"help": description, "choices": choices, "minimum": minimum})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Every setting with its default; the description is what --help prints."""
+
+    models: Path = _setting(Path("models"), "a bundle, or a directory of bundles")
+    grpc_address: str = _setting("127.0.0.1:50051", "host:port of the gRPC service; port 0 takes a free one")
+    http_address: str = _setting("127.0.0.1:8080", "host:port of /metrics, /livez, /readyz; port 0 takes a free one")
+    device: str = _setting("auto", "where models run; auto: cuda where this onnxruntime has it", ("auto", "cpu", "cuda"))
+    num_threads: int = _setting(0, "threads of the model; 0: one for each core this process may use")
+    max_rows: int = _setting(64, "sentences decoded together, for each model", minimum=1)
+    max_waiting: int = _setting(1024, "sentences that may wait, for each model; more are refused", minimum=1)
+    max_encoder_tokens: int = _setting(2048, "source tokens, padding included, encoded between two steps", minimum=1)
+    max_texts: int = _setting(128, "texts in one request", minimum=1)
+    max_text_characters: int = _setting(20_000, "characters in one text", minimum=1)
+    max_message_bytes: int = _setting(4 * 2**20, "size of one gRPC message", minimum=1024)
+    drain_seconds: float = _setting(10.0, "time to finish accepted work after SIGTERM or SIGINT")
+    log_level: str = _setting("info", "least level of log lines on standard error", ("debug", "info", "warning", "error"))
+
+
+def load_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.environ) -> Settings:
+    """Settings from the command line, then the environment, then the defaults.
+
+    Raises:
+        SettingsError: a value is not of its type or out of range; the message names the setting.
+        SystemExit: --help, or an unknown flag.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m service",
+        description="Serve exported bundles over gRPC.",
+        epilog=f"Every flag can be set as an environment variable: --max-rows as {ENVIRONMENT_PREFIX}MAX_ROWS.",
+    )
+    for setting in fields(Settings):
+        parser.add_argument(
+            f"--{setting.name.replace('_', '-')}", help=f"{setting.metadata['help']} (default: {setting.default})"
+        )
+    given = vars(parser.parse_args(arguments))
+    values: dict[str, Any] = {}
+    for setting in fields(Settings):
+        text = given[setting.name]
+        if text is None:
+            text = environment.get(ENVIRONMENT_PREFIX + setting.name.upper())
+        if text is not None:
+            values[setting.name] = _parse(setting.name, text, type(setting.default), setting.metadata)
+    return Settings(**values)
+
+
+def split_address(name: str, address: str) -> tuple[str, int]:
+    """Host and port of a host:port setting.
+
+    Raises:
+        SettingsError: it is something else.
+    """
+    host, separator, port = address.rpartition(":")
+    if not separator or not host or not port.isdigit() or int(port) > 65535:
+        raise SettingsError(f"{name} {address!r}: expected host:port with a port up to 65535")
+    return host.strip("[]"), int(port)
+
+
+def _parse(name: str, text: str, kind: type, metadata: Mapping[str, Any]) -> Any:
+    try:
+        value = kind(text)
+    except ValueError:
+        raise SettingsError(f"{name} {text!r}: expected {kind.__name__}") from None
+    if metadata["choices"] and value not in metadata["choices"]:
+        raise SettingsError(f"{name} {text!r}: expected one of {', '.join(metadata['choices'])}")
+    if isinstance(value, int | float) and not value >= metadata["minimum"]:
+        raise SettingsError(f"{name} {text}: must be at least {metadata['minimum']}")
+    return value
