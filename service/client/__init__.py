@@ -1,0 +1,5 @@
+"""A client for the service: python -m service.client, or Client in your own program."""
+
+from service.client.client import Client, DecodingArguments
+
+__all__ = ["Client", "DecodingArguments"]

@@ -1,0 +1,138 @@
+"""Calls the service; retries what may be retried."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+import grpc
+
+from service.pb.seq2serve.v1 import translation_service_pb2 as pb
+from service.pb.seq2serve.v1 import translation_service_pb2_grpc as pb_grpc
+
+ITEMS_PER_MESSAGE = 32
+
+_SERVICE_CONFIG = {
+    "methodConfig": [
+        {
+            "name": [{"service": "seq2serve.v1.TranslationService"}],
+            "retryPolicy": {
+                "maxAttempts": 4,
+                "initialBackoff": "0.1s",
+                "maxBackoff": "2s",
+                "backoffMultiplier": 2,
+                "retryableStatusCodes": ["UNAVAILABLE"],
+            },
+        }
+    ],
+    "loadBalancingConfig": [{"round_robin": {}}],
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecodingArguments:
+    """Decoding options; None leaves a choice to the server. Meanings and limits: protos/seq2serve/v1."""
+
+    max_target_tokens: int | None = None
+    min_target_tokens: int | None = None
+    temperature: float | None = None
+    top_k: int | None = None
+    top_p: float | None = None
+    seed: int | None = None
+    target_prefix: str | None = None
+
+    def message(self) -> pb.DecodingOptions:
+        """The options as a message."""
+        return pb.DecodingOptions(**{name: value for name, value in vars(self).items() if value is not None})
+
+
+class Client:
+    """A connection to a service. Thread-safe; use it as a context manager, or close it.
+
+    Errors are grpc.RpcError with the status codes that the protos document.
+    """
+
+    def __init__(
+        self,
+        address: str = "127.0.0.1:50051",
+        *,
+        model: str = "",
+        source_language: str = "",
+        target_language: str = "",
+        decoding: DecodingArguments | None = None,
+        timeout_seconds: float | None = 60.0,
+    ) -> None:
+        """Connects when first used.
+
+        Args:
+            address: host:port.
+            model: its name; empty: chosen by the languages.
+            source_language: BCP-47 code; empty: any.
+            target_language: BCP-47 code; empty: any.
+            decoding: how to decode.
+            timeout_seconds: of every call; None: no deadline.
+        """
+        options = [("grpc.service_config", json.dumps(_SERVICE_CONFIG))]
+        self._channel = grpc.insecure_channel(address, options=options)
+        self._stub = pb_grpc.TranslationServiceStub(self._channel)  # type: ignore[no-untyped-call]
+        self._selection = pb.ModelSelection(
+            model=model, source_language_code=source_language, target_language_code=target_language
+        )
+        self._decoding = (decoding or DecodingArguments()).message()
+        self._timeout = timeout_seconds
+
+    def translate(self, text: str) -> str:
+        """The translation of one text."""
+        request = pb.TranslateRequest(model_selection=self._selection, texts=[text], decoding=self._decoding)
+        response: pb.TranslateResponse = self._stub.Translate(request, timeout=self._timeout)
+        return response.results[0].hypotheses[0].text
+
+    def stream(self, text: str) -> Iterator[str]:
+        """The translation of one text in pieces, as it grows."""
+        request = pb.TranslateStreamRequest(model_selection=self._selection, text=text, decoding=self._decoding)
+        for response in self._stub.TranslateStream(request, timeout=self._timeout):
+            if response.HasField("delta"):
+                yield response.delta.text
+
+    def translate_all(self, texts: Iterable[str]) -> Iterator[str]:
+        """Translations of many texts, in their order, over one stream.
+
+        Raises:
+            ValueError: an item failed; the message says which and why.
+        """
+        waiting: dict[int, str] = {}
+        next_index = 0
+        for response in self._stub.BatchTranslate(self._batches(texts), timeout=None):
+            if response.HasField("error"):
+                raise ValueError(f"line {int(response.id) + 1}: {response.error.message}")
+            waiting[int(response.id)] = response.result.hypotheses[0].text
+            while next_index in waiting:
+                yield waiting.pop(next_index)
+                next_index += 1
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._channel.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _batches(self, texts: Iterable[str]) -> Iterator[pb.BatchTranslateRequest]:
+        config = pb.BatchConfig(model_selection=self._selection, decoding=self._decoding)
+        yield pb.BatchTranslateRequest(config=config)
+        items: list[pb.BatchItem] = []
+        for index, text in enumerate(texts):
+            items.append(pb.BatchItem(id=str(index), text=text))
+            if len(items) == ITEMS_PER_MESSAGE:
+                yield pb.BatchTranslateRequest(items=items)
+                items = []
+        if items:
+            yield pb.BatchTranslateRequest(items=items)
