@@ -98,7 +98,7 @@ def check_parity(
 def decode_with_engine(bundle: Bundle, sources: Sequence[Sequence[int]], max_target_tokens: int) -> list[list[int]]:
     """Greedy translations by the engine that serves the bundle, rows coming and going."""
     limits = bundle.manifest.limits
-    runner = OnnxRunner(bundle, MAX_ROWS)
+    runner = OnnxRunner(bundle)
     cache = KVCache(runner.spec, MAX_ROWS, limits.max_source_tokens, limits.max_target_tokens + 1)
     engine = Engine(runner, cache, Scheduler(len(sources), MAX_ROWS * limits.max_source_tokens))
     for index, source in enumerate(sources):
@@ -167,8 +167,5 @@ def _refuse(parity: Parity, tolerance: Tolerance) -> None:
     num_different = parity.num_sentences - parity.identical_translations
     if num_different:
         raise ParityError(f"{num_different} of {parity.num_sentences} translations differ from PyTorch's: {parity}")
-    if (
-        parity.max_log_prob_difference > tolerance.log_prob
-        or parity.max_attention_difference > tolerance.attention
-    ):
+    if parity.max_log_prob_difference > tolerance.log_prob or parity.max_attention_difference > tolerance.attention:
         raise ParityError(f"ONNX Runtime differs from PyTorch by more than {tolerance}: {parity}")

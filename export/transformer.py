@@ -13,7 +13,7 @@ from torch.onnx.ops import symbolic, symbolic_multi_out
 
 from export.exportable import Exportable
 from service.bundle.state_spec import ROWS, SOURCE, TARGET, StateArray
-from training.attention import attention_weights, length_mask, merge_heads, split_heads
+from training.attention import CrossAttention, attention_weights, length_mask, merge_heads, split_heads
 from training.transformer import DecoderLayer, EncoderLayer, Transformer
 
 
@@ -56,7 +56,7 @@ class EncoderGraph(nn.Module):
         self.cross_attentions = nn.ModuleList(_decoder_layer(layer).cross_attention for layer in model.decoder.layers)
 
     def forward(self, source_ids: Tensor, source_lengths: Tensor) -> tuple[Tensor, ...]:
-        """(B, S) and (B,) -> for each decoder layer key and value (B, H, S, W), then their last real position (B, 1, D)."""
+        """(B, S) and (B,) -> per decoder layer key and value (B, H, S, W), then their last real position (B, 1, D)."""
         states = self.encoder.embedding(source_ids)
         lengths = source_lengths.to(torch.int32)
         for layer in self.encoder.layers:
@@ -79,12 +79,13 @@ class EncoderGraph(nn.Module):
         memory = self.encoder.norm(states)
         last = (source_lengths - 1)[:, None, None]  # (B, 1, 1)
         outputs: list[Tensor] = []
-        for attention in self.cross_attentions:
-            key, value = attention.key_value(memory).chunk(2, dim=-1)  # (B, S, D)
+        for cross_attention in self.cross_attentions:
+            assert isinstance(cross_attention, CrossAttention)
+            key, value = cross_attention.key_value(memory).chunk(2, dim=-1)  # (B, S, D)
             index = last.expand(-1, 1, key.shape[-1])
             outputs += (
-                split_heads(key, attention.num_heads),
-                split_heads(value, attention.num_heads),
+                split_heads(key, cross_attention.num_heads),
+                split_heads(value, cross_attention.num_heads),
                 key.gather(1, index),
                 value.gather(1, index),
             )
@@ -172,8 +173,8 @@ class ExplainGraph(nn.Module):
         causal = (steps[None, :] <= steps[:, None])[None, None]  # (1, 1, T, T)
         mask = length_mask(source_lengths, memory.shape[1])
         states, decoder_maps, cross_maps = self.model.decoder.embedding(inputs), [], []
-        for layer in self.model.decoder.layers:
-            layer = _decoder_layer(layer)
+        for module in self.model.decoder.layers:
+            layer = _decoder_layer(module)
             residual = layer.self_attention_residual
             query, key, value = layer.self_attention.project(residual.before(states))
             weights = attention_weights(query, key, causal)

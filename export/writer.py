@@ -109,7 +109,7 @@ def _write(checkpoint: Checkpoint, directory: Path, options: ExportOptions) -> M
 def _convert(checkpoint: Checkpoint, precision: Precision) -> Transformer:
     model = checkpoint.build_model()
     if precision == "int8":
-        return cast(Transformer, quantize(model))
+        return cast("Transformer", quantize(model))
     return model.half() if precision == "float16" else model
 
 
@@ -133,9 +133,7 @@ def _describe(
             source_tokenizer=describe_file(directory / "source.model"),
             target_tokenizer=describe_file(directory / "target.model"),
         ),
-        limits=Limits(
-            max_source_tokens=recipe.data.max_source_tokens, max_target_tokens=recipe.data.max_target_tokens
-        ),
+        limits=Limits(max_source_tokens=recipe.data.max_source_tokens, max_target_tokens=recipe.data.max_target_tokens),
         vocabulary=VocabularySpec(
             source_size=len(checkpoint.source_vocabulary),
             target_size=len(checkpoint.target_vocabulary),

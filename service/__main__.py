@@ -18,9 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Serve; returns the exit code: 0 after SIGTERM or SIGINT, 2 where settings or models are wrong."""
     try:
         settings = load_settings(sys.argv[1:] if arguments is None else arguments)
-        logging.basicConfig(
-            level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-        )
+        logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
         server = Server(settings, version("seq2serve"))
         asyncio.run(_serve(server, settings))
     except (BundleError, SettingsError) as error:

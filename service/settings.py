@@ -25,7 +25,9 @@ class Settings:
     models: Path = _setting(Path("models"), "a bundle, or a directory of bundles")
     grpc_address: str = _setting("127.0.0.1:50051", "host:port of the gRPC service; port 0 takes a free one")
     http_address: str = _setting("127.0.0.1:8080", "host:port of /metrics, /livez, /readyz; port 0 takes a free one")
-    device: str = _setting("auto", "where models run; auto: cuda where this onnxruntime has it", ("auto", "cpu", "cuda"))
+    device: str = _setting(
+        "auto", "where models run; auto: cuda where this onnxruntime has it", ("auto", "cpu", "cuda")
+    )
     num_threads: int = _setting(0, "threads of the model; 0: one for each core this process may use")
     max_rows: int = _setting(64, "sentences decoded together, for each model", minimum=1)
     max_waiting: int = _setting(1024, "sentences that may wait, for each model; more are refused", minimum=1)
@@ -34,7 +36,9 @@ class Settings:
     max_text_characters: int = _setting(20_000, "characters in one text", minimum=1)
     max_message_bytes: int = _setting(4 * 2**20, "size of one gRPC message", minimum=1024)
     drain_seconds: float = _setting(10.0, "time to finish accepted work after SIGTERM or SIGINT")
-    log_level: str = _setting("info", "least level of log lines on standard error", ("debug", "info", "warning", "error"))
+    log_level: str = _setting(
+        "info", "least level of log lines on standard error", ("debug", "info", "warning", "error")
+    )
 
 
 def load_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.environ) -> Settings:

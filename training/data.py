@@ -81,7 +81,7 @@ class ParallelData:
         sources = source_vocabulary.encode([source for source, _ in pairs])
         targets = target_vocabulary.encode([target for _, target in pairs])
         fitting = [
-            (source + [END_ID], target)
+            ([*source, END_ID], target)
             for source, target in zip(sources, targets, strict=True)
             if source
             and target
@@ -117,7 +117,7 @@ class ParallelData:
             longest = longest_with
         batches.append(order[start:])
         if seed is not None:
-            generator.shuffle(batches)  # type: ignore[arg-type]
+            generator.shuffle(batches)
         return batches
 
     def batch(self, indices: NDArray[np.int64]) -> Batch:

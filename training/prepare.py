@@ -18,7 +18,13 @@ from training.recipe import PrepareSettings, Recipe
 SPLITS = ("train", "development", "test")
 
 # Scripts a side must hold at least one letter of, by language. Latin languages need none: names are Latin everywhere.
-_SCRIPTS = {"ko": "HANGUL", "ja": ("HIRAGANA", "KATAKANA", "CJK"), "zh": "CJK", "ru": "CYRILLIC", "el": "GREEK"}
+_SCRIPTS: dict[str, str | tuple[str, ...]] = {
+    "ko": "HANGUL",
+    "ja": ("HIRAGANA", "KATAKANA", "CJK"),
+    "zh": "CJK",
+    "ru": "CYRILLIC",
+    "el": "GREEK",
+}
 
 
 @dataclass

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import gzip
 import lzma
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, cast
 
 import polib
 
@@ -86,10 +86,11 @@ def _read_catalog(path: Path) -> Iterator[Pair]:
 
 @contextmanager
 def _open_text(path: Path) -> Iterator[IO[str]]:
-    openers = {".gz": gzip.open, ".xz": lzma.open}
+    openers: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".xz": lzma.open}
+    opener = openers.get(path.suffix, open)
     try:
-        with openers.get(path.suffix, open)(path, "rt", encoding="utf-8", newline="\n") as file:
-            yield cast(IO[str], file)
+        with opener(path, "rt", encoding="utf-8", newline="\n") as file:
+            yield cast("IO[str]", file)
     except FileNotFoundError:
         raise TrainingError(f"{path} is missing") from None
     except UnicodeDecodeError as error:

@@ -58,7 +58,7 @@ def translate(
 ) -> list[str]:
     """Translate texts greedily, each as one sentence, batched by length."""
     longest = model.decoder.embedding.positions.shape[0] - 1
-    sources = [ids[: longest - 1] + [END_ID] for ids in source_vocabulary.encode(texts)]
+    sources = [[*ids[: longest - 1], END_ID] for ids in source_vocabulary.encode(texts)]
     order = sorted(range(len(sources)), key=lambda index: len(sources[index]))
     translations = [""] * len(sources)
     for start in range(0, len(order), batch_size):

@@ -94,11 +94,9 @@ class _Checks:
         self._prefix = prefix
         self._violations: list[FieldViolation] = []
 
-    def within(
-        self, message: pb.DecodingOptions, name: str, low: float, high: float, default: float
-    ) -> float:
+    def within(self, message: pb.DecodingOptions, name: str, low: float, high: float, default: float) -> float:
         """The field's value if it is set and within [low, high]; else the default, and a violation if it is set."""
-        if not message.HasField(name):  # type: ignore[arg-type]
+        if not message.HasField(name):
             return default
         value: float = getattr(message, name)
         if math.isfinite(value) and low <= value <= high:
@@ -117,9 +115,7 @@ class _Checks:
             raise InvalidRequestError(self._violations)
 
 
-async def result_of(
-    model: ServedModel, translated: TextTranslation, wanted: pb.ReturnOptions
-) -> pb.TranslationResult:
+async def result_of(model: ServedModel, translated: TextTranslation, wanted: pb.ReturnOptions) -> pb.TranslationResult:
     """A translation as clients get it."""
     hypothesis = pb.Hypothesis(text=translated.text, finish_reason=_FINISH_REASONS[translated.finish_reason])
     log_probs = translated.token_log_probs
@@ -151,6 +147,4 @@ async def result_of(
 def tokens_of(model: ServedModel, token_ids: Sequence[int], log_probs: Sequence[float]) -> list[pb.Token]:
     """Tokens with their log-probabilities; ids beyond the log-probabilities (an end never reached) are left out."""
     piece = model.bundle.target_tokenizer.piece
-    return [
-        pb.Token(piece=piece(token), log_prob=value) for token, value in zip(token_ids, log_probs, strict=False)
-    ]
+    return [pb.Token(piece=piece(token), log_prob=value) for token, value in zip(token_ids, log_probs, strict=False)]

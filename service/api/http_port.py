@@ -72,9 +72,7 @@ class _QuietHandler(WSGIRequestHandler):
         """Scrapes every few seconds are not news."""
 
 
-def _application(
-    metrics: Metrics, models: Models, is_ready: Callable[[], bool], grpc_address: str
-) -> WSGIApplication:
+def _application(metrics: Metrics, models: Models, is_ready: Callable[[], bool], grpc_address: str) -> WSGIApplication:
     prometheus = make_wsgi_app(metrics.registry)
 
     def answer(environment: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

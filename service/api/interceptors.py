@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import grpc
 from google.protobuf.descriptor import Descriptor
@@ -13,10 +13,11 @@ from service.api.status import abort, is_foreseen
 from service.api.wire import MalformedRequest, lenient
 from service.metrics import Metrics
 
-Context = grpc.aio.ServicerContext[Any, Any]
+Handler: TypeAlias = grpc.RpcMethodHandler[Any, Any]
+Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
 
 
-class EdgeInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
+class EdgeInterceptor(grpc.aio.ServerInterceptor):
     """Wraps the handlers of our services; those of health and reflection are only counted."""
 
     def __init__(self, metrics: Metrics, requests: dict[str, Descriptor]) -> None:
@@ -26,9 +27,9 @@ class EdgeInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
 
     async def intercept_service(
         self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler]],
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]],
         handler_call_details: grpc.HandlerCallDetails,
-    ) -> grpc.RpcMethodHandler:
+    ) -> Handler | None:
         """Replace a handler by its wrapped self."""
         handler = await continuation(handler_call_details)
         method = handler_call_details.method
@@ -76,7 +77,7 @@ def _code_of(context: Context, error: BaseException | None) -> str:
     return grpc.StatusCode.CANCELLED.name
 
 
-def _wrap(handler: Any, call: _Call, request: Descriptor) -> grpc.RpcMethodHandler:
+def _wrap(handler: Any, call: _Call, request: Descriptor) -> Handler:
     deserialize = lenient(handler.request_deserializer, request)
     if handler.unary_unary:
         return grpc.unary_unary_rpc_method_handler(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import bisect
-from typing import Any
+from typing import Any, TypeAlias
 
 import grpc
 
@@ -16,7 +16,7 @@ from service.pb.seq2serve.v1 import model_service_pb2_grpc as pb_grpc
 
 DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE = 50, 200
 
-Context = grpc.aio.ServicerContext[Any, Any]
+Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
 
 
 class ModelServicer(pb_grpc.ModelServiceServicer):
@@ -28,7 +28,9 @@ class ModelServicer(pb_grpc.ModelServiceServicer):
     async def ListModels(self, request: pb.ListModelsRequest, context: Context) -> pb.ListModelsResponse:  # noqa: N802, ARG002
         """A page of models; the token of the next page is the last name of this one."""
         if not 0 <= request.page_size <= MAX_PAGE_SIZE:
-            raise InvalidRequestError.of("page_size", f"{request.page_size} is out of range; limits 0 to {MAX_PAGE_SIZE}")
+            raise InvalidRequestError.of(
+                "page_size", f"{request.page_size} is out of range; limits 0 to {MAX_PAGE_SIZE}"
+            )
         models = self._models.all()
         start = bisect.bisect_right([model.manifest.name for model in models], request.page_token)
         end = start + (request.page_size or DEFAULT_PAGE_SIZE)

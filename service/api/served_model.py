@@ -80,11 +80,9 @@ class ServedModel:
         self.bundle = bundle
         self.manifest = bundle.manifest
         limits = self.manifest.limits
-        cache = KVCache(
-            self.manifest.state, settings.max_rows, limits.max_source_tokens, limits.max_target_tokens + 1
-        )
+        cache = KVCache(self.manifest.state, settings.max_rows, limits.max_source_tokens, limits.max_target_tokens + 1)
         scheduler = Scheduler(settings.max_waiting, settings.max_encoder_tokens)
-        engine = Engine(OnnxRunner(bundle, settings.max_rows), cache, scheduler)
+        engine = Engine(OnnxRunner(bundle), cache, scheduler)
         self.num_cache_bytes = cache.num_bytes
         self.worker = Worker(self.manifest.name, engine, metrics, on_failure)
         # Sentences of one text that may be under way, so that a long text cannot fill the queue by itself.
@@ -180,9 +178,7 @@ class ServedModel:
         """The source's tokens with offsets, without end of sentence."""
         return self.bundle.source_tokenizer.tokens(text)
 
-    async def _translate_segment(
-        self, part: Segment, decoding: Decoding, deadline_seconds: float | None
-    ) -> Sentence:
+    async def _translate_segment(self, part: Segment, decoding: Decoding, deadline_seconds: float | None) -> Sentence:
         source_ids = self.source_ids(part.text)
         events = self.worker.translate(source_ids, self._options(source_ids, decoding), deadline_seconds)
         try:
@@ -198,9 +194,7 @@ class ServedModel:
 
     def _options(self, source_ids: tuple[int, ...], decoding: Decoding) -> DecodingOptions:
         limit = self.manifest.limits.max_target_tokens
-        most = decoding.max_target_tokens or min(
-            limit, MAX_TOKENS_PER_SOURCE_TOKEN * len(source_ids) + MIN_MAX_TOKENS
-        )
+        most = decoding.max_target_tokens or min(limit, MAX_TOKENS_PER_SOURCE_TOKEN * len(source_ids) + MIN_MAX_TOKENS)
         prefix = tuple(self.bundle.target_tokenizer.encode(decoding.target_prefix))
         return replace(
             decoding.options,

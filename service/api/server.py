@@ -23,7 +23,8 @@ from service.bundle.repository import load_bundles
 from service.bundle.runtime import PROVIDERS, Runtime
 from service.errors import SettingsError
 from service.metrics import Metrics
-from service.pb.seq2serve.v1 import model_service_pb2, model_service_pb2_grpc, translation_service_pb2
+from service.pb.seq2serve.v1 import model_service_pb2, translation_service_pb2
+from service.pb.seq2serve.v1 import model_service_pb2_grpc as model_grpc
 from service.pb.seq2serve.v1 import translation_service_pb2_grpc as translation_grpc
 from service.settings import Settings, split_address
 
@@ -73,10 +74,10 @@ class Server:
         self._server = grpc.aio.server(
             interceptors=[EdgeInterceptor(self._metrics, _requests())], options=_options(settings)
         )
-        translation_grpc.add_TranslationServiceServicer_to_server(
+        translation_grpc.add_TranslationServiceServicer_to_server(  # type: ignore[no-untyped-call]
             TranslationServicer(self.models, settings), self._server
         )
-        model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelServicer(self.models), self._server)
+        model_grpc.add_ModelServiceServicer_to_server(ModelServicer(self.models), self._server)  # type: ignore[no-untyped-call]
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         names = [service.full_name for service in SERVICES]
         reflection.enable_server_reflection([*names, health.SERVICE_NAME, reflection.SERVICE_NAME], self._server)
@@ -96,7 +97,8 @@ class Server:
         await self._health.enter_graceful_shutdown()
         stopping = asyncio.create_task(self._server.stop(self._settings.drain_seconds))
         deadline = time.monotonic() + self._settings.drain_seconds
-        while time.monotonic() < deadline and any(model.worker.num_unfinished for model in self.models.all()):
+        # Several workers, and no event that all share: poll.
+        while time.monotonic() < deadline and any(model.worker.num_unfinished for model in self.models.all()):  # noqa: ASYNC110
             await asyncio.sleep(_POLL_SECONDS)
         for model in self.models.all():
             await model.worker.stop()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, TypeAlias
 
 import grpc
 
@@ -20,7 +20,7 @@ from service.settings import Settings
 
 MAX_ITEM_ID_CHARACTERS = 256
 
-Context = grpc.aio.ServicerContext[Any, Any]
+Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
 
 
 class TranslationServicer(pb_grpc.TranslationServiceServicer):
@@ -118,7 +118,11 @@ class TranslationServicer(pb_grpc.TranslationServiceServicer):
             target_tokens=_attended(
                 target_ids, model.target_offsets(target_ids[:-1]), model.bundle.target_tokenizer.piece
             ),
-            maps=[_map(kind, layer, head, weights[layer, head]) for kind, weights in maps for layer, head in _grid(weights)],
+            maps=[
+                _map(kind, layer, head, weights[layer, head])
+                for kind, weights in maps
+                for layer, head in _grid(weights)
+            ],
             model=model.manifest.name,
             model_version=model.manifest.version,
         )

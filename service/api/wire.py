@@ -1,7 +1,7 @@
 """Requests that protobuf cannot parse: which field is to blame.
 
-gRPC answers a message that does not parse with INTERNAL. A string that is not UTF-8 is the client's mistake, though, and
-the client should learn which field it is.
+gRPC answers a message that does not parse with INTERNAL. A string that is not UTF-8 is the client's mistake, though,
+and the client should learn which field it is.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def _find(content: bytes, descriptor: Descriptor, prefix: str) -> str | None:
         path = f"{prefix}{field.name}{index}"
         if field.type == FieldDescriptor.TYPE_STRING and not _is_utf8(value):
             return path
-        if field.type == FieldDescriptor.TYPE_MESSAGE:
+        if field.message_type is not None:
             found = _find(value, field.message_type, f"{path}.")
             if found is not None:
                 return found

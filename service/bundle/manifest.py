@@ -154,7 +154,7 @@ def parse_manifest(content: bytes, directory: Path) -> Manifest:
         version = head.get("schema_version") if isinstance(head, dict) else None
         if version != SCHEMA_VERSION:
             raise BundleError(
-                f"{directory}: schema version {version}, but this service reads {SCHEMA_VERSION}: export the bundle again"
+                f"{directory}: schema version {version}, this service reads {SCHEMA_VERSION}: export the bundle again"
             )
         return msgspec.json.decode(content, type=Manifest)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

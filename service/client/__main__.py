@@ -29,9 +29,7 @@ EXIT_CODES = {
 def main(arguments: list[str] | None = None) -> int:
     """Translate; returns the exit code."""
     options = _parser().parse_args(arguments)
-    decoding = DecodingArguments(
-        **{name: getattr(options, name) for name in DecodingArguments.__dataclass_fields__}
-    )
+    decoding = DecodingArguments(**{name: getattr(options, name) for name in DecodingArguments.__dataclass_fields__})
     try:
         with Client(
             options.address,

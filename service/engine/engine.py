@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from service.engine.batch import Candidates
 from service.engine.kv_cache import KVCache
 from service.engine.runner import Runner
 from service.engine.scheduler import Scheduler
@@ -20,8 +21,7 @@ from service.request import (
     TokenEvent,
     Translation,
 )
-from service.search.candidates import Candidates, Choice
-from service.search.selection import Selection
+from service.search.selection import Choice, Selection
 
 
 @dataclass
@@ -154,7 +154,7 @@ class Engine:
         num_candidates = max(selection.num_candidates for selection in selections)
         needs_all = any(selection.needs_all for selection in selections)
         try:
-            return self._runner.step(self._cache, num_candidates, needs_all)
+            return self._runner.step(self._cache.batch(), num_candidates, needs_all)
         except Exception as error:  # the rows' state is unknown now, so all of them fail; waiting requests do not
             for hypothesis in list(self._running.values()):
                 self._release(hypothesis)

@@ -7,25 +7,11 @@ moves into its place.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from service.bundle.state_spec import DTYPES, SOURCE, TARGET, StateArray
-
-Array = NDArray[Any]
-
-
-@dataclass(frozen=True)
-class EncodedSource:
-    """What the encoder computed for one source: the first value of every state array that it gives."""
-
-    length: int
-    """Source tokens, end of sentence included."""
-    state: Mapping[str, Array]
-    """By name, without the row axis; an axis over the source is at least `length` long."""
+from service.engine.batch import Array, Batch, EncodedSource
 
 
 class KVCache:
@@ -38,9 +24,7 @@ class KVCache:
         source_lengths: (max_rows,).
     """
 
-    def __init__(
-        self, spec: tuple[StateArray, ...], max_rows: int, source_capacity: int, target_capacity: int
-    ) -> None:
+    def __init__(self, spec: tuple[StateArray, ...], max_rows: int, source_capacity: int, target_capacity: int) -> None:
         self.spec = spec
         self.max_rows = max_rows
         self.source_capacity = source_capacity
@@ -53,6 +37,7 @@ class KVCache:
         self.positions = np.zeros(max_rows, np.int32)
         self.source_lengths = np.zeros(max_rows, np.int32)
         self._owners: list[int] = []
+        self._batches: dict[int, Batch] = {}
 
     @property
     def num_rows(self) -> int:
@@ -120,9 +105,17 @@ class KVCache:
         self._owners[row] = owner
         return owner
 
-    def batch(self, name: str) -> Array:
-        """The running rows of one state array, a view."""
-        return self.arrays[name][: self.num_rows]
+    def batch(self) -> Batch:
+        """The running rows, as views; the same object whenever that many rows run."""
+        num_rows = self.num_rows
+        if num_rows not in self._batches:
+            self._batches[num_rows] = Batch(
+                self.token_ids[:num_rows],
+                self.positions[:num_rows],
+                self.source_lengths[:num_rows],
+                {name: array[:num_rows] for name, array in self.arrays.items()},
+            )
+        return self._batches[num_rows]
 
     def check_integrity(self, rows_by_owner: Mapping[int, int]) -> None:
         """Recount: every owner's row is the one it believes it has, and every number is within bounds.

@@ -1,23 +1,18 @@
-"""Compute: the encoder and the decoder step. The engine knows only the protocol; tests put a toy behind it.
-
-n running rows, k candidates, V vocabulary size.
-"""
+"""Compute: the encoder and the decoder step. The engine knows only the protocol; tests put a toy behind it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import onnxruntime as ort
-from numpy.typing import NDArray
 
 from service.bundle.bundle import Bundle
 from service.bundle.manifest import VocabularySpec
 from service.bundle.state_spec import StateArray
-from service.engine.kv_cache import EncodedSource, KVCache
-from service.search.candidates import Candidates
+from service.engine.batch import Array, Batch, Candidates, EncodedSource
 
 
 class Runner(Protocol):
@@ -30,40 +25,40 @@ class Runner(Protocol):
         """Encode sources together; padding never changes a result."""
         ...
 
-    def step(self, cache: KVCache, num_candidates: int, is_full: bool) -> Candidates:
-        """Run one step for the cache's running rows; updates its arrays, not its tokens or positions.
+    def step(self, batch: Batch, num_candidates: int, is_full: bool) -> Candidates:
+        """Run one step for the running rows; updates the batch's state, not its tokens or positions.
 
         Args:
-            cache: the rows to step.
+            batch: the rows to step.
             num_candidates: k, how many of the best tokens to return.
             is_full: also return the log-probabilities of the whole vocabulary.
         """
         ...
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Step:
-    """An IO binding for one number of rows, and where its results appear."""
+    """An IO binding for one batch, with the arrays that it points at."""
 
+    batch: Batch
     binding: ort.IOBinding
-    outputs: dict[str, NDArray[Any]]
-    replaced: dict[str, NDArray[Any]]
+    inputs: dict[str, Array]
+    outputs: dict[str, Array]
+    replaced: dict[str, Array]
     """New values of state that is replaced at every step, to be copied into its buffer."""
 
 
 class OnnxRunner:
     """Runs a bundle with ONNX Runtime, state bound in place."""
 
-    def __init__(self, bundle: Bundle, max_rows: int) -> None:
+    def __init__(self, bundle: Bundle) -> None:
         self.spec = bundle.manifest.state
         self.vocabulary = bundle.manifest.vocabulary
         self._encoder = bundle.encoder
         self._decoder = bundle.decoder
         self._decoder_inputs = {value.name for value in self._decoder.get_inputs()}
         self._encoder_outputs = [value.name for value in self._encoder.get_outputs()]
-        self._max_rows = max_rows
         self._steps: dict[tuple[int, int, bool], _Step] = {}
-        self._bound_cache: KVCache | None = None
 
     def encode(self, sources: Sequence[Sequence[int]]) -> list[EncodedSource]:
         """See `Runner`."""
@@ -78,52 +73,49 @@ class OnnxRunner:
             for index, length in enumerate(lengths)
         ]
 
-    def step(self, cache: KVCache, num_candidates: int, is_full: bool) -> Candidates:
+    def step(self, batch: Batch, num_candidates: int, is_full: bool) -> Candidates:
         """See `Runner`."""
-        if cache is not self._bound_cache:
-            self._steps.clear()
-            self._bound_cache = cache
-        key = (cache.num_rows, num_candidates, is_full)
-        if key not in self._steps:
-            self._steps[key] = self._bind(cache, num_candidates, is_full)
-        step = self._steps[key]
+        key = (batch.num_rows, num_candidates, is_full)
+        step = self._steps.get(key)
+        if step is None or step.batch is not batch:
+            step = self._steps[key] = self._bind(batch, num_candidates, is_full)
         self._decoder.run_with_iobinding(step.binding)
         for name, array in step.replaced.items():
-            cache.batch(name)[...] = array
+            batch.state[name][...] = array
         outputs = step.outputs
         return Candidates(outputs["candidate_ids"], outputs["candidate_log_probs"], outputs.get("log_probs"))
 
-    def _bind(self, cache: KVCache, num_candidates: int, is_full: bool) -> _Step:
-        num_rows = cache.num_rows
-        binding = self._decoder.io_binding()
-        inputs = {
-            "token_ids": cache.token_ids[:num_rows],
-            "positions": cache.positions[:num_rows],
-            "source_lengths": cache.source_lengths[:num_rows],
+    def _bind(self, batch: Batch, num_candidates: int, is_full: bool) -> _Step:
+        num_rows = batch.num_rows
+        inputs: dict[str, Array] = {
+            "token_ids": batch.token_ids,
+            "positions": batch.positions,
+            "source_lengths": batch.source_lengths,
             "num_candidates": np.array([num_candidates], np.int64),
-        } | {array.name: cache.batch(array.name) for array in self.spec}
-        outputs: dict[str, NDArray[Any]] = {
+            **batch.state,
+        }
+        outputs: dict[str, Array] = {
             "candidate_ids": np.empty((num_rows, num_candidates), np.int64),
             "candidate_log_probs": np.empty((num_rows, num_candidates), np.float32),
         }
         if is_full:
             outputs["log_probs"] = np.empty((num_rows, self.vocabulary.target_size), np.float32)
-        replaced = {}
+        replaced: dict[str, Array] = {}
+        binding = self._decoder.io_binding()
         for name, array in inputs.items():
             if name in self._decoder_inputs:
                 binding.bind_input(name, "cpu", 0, array.dtype, array.shape, array.ctypes.data)
-        # `inputs` keeps num_candidates alive as long as the binding that points at it.
-        step = _Step(binding, outputs | {"num_candidates": inputs["num_candidates"]}, replaced)
         for array_spec in self.spec:
+            name = array_spec.name
             if array_spec.update == "in_place":
-                _bind_output(binding, f"next_{array_spec.name}", cache.batch(array_spec.name))
+                _bind_output(binding, f"next_{name}", batch.state[name])
             elif array_spec.update == "replace":
-                replaced[array_spec.name] = np.empty_like(cache.batch(array_spec.name))
-                _bind_output(binding, f"next_{array_spec.name}", replaced[array_spec.name])
+                replaced[name] = np.empty_like(batch.state[name])
+                _bind_output(binding, f"next_{name}", replaced[name])
         for name, array in outputs.items():
             _bind_output(binding, name, array)
-        return step
+        return _Step(batch, binding, inputs, outputs, replaced)
 
 
-def _bind_output(binding: ort.IOBinding, name: str, array: NDArray[Any]) -> None:
+def _bind_output(binding: ort.IOBinding, name: str, array: Array) -> None:
     binding.bind_output(name, "cpu", 0, array.dtype, array.shape, array.ctypes.data)

@@ -150,9 +150,7 @@ class Worker:
                 self._streaming.add(request_id)
 
     def _publish(self, events: list[Event]) -> None:
-        wanted = [
-            event for event in events if not isinstance(event, TokenEvent) or event.request_id in self._streaming
-        ]
+        wanted = [event for event in events if not isinstance(event, TokenEvent) or event.request_id in self._streaming]
         if wanted:
             self._on_loop(self._deliver, wanted)
 

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
+from service.engine.batch import Candidates
 from service.request import DecodingOptions, SamplingOptions
-from service.search.candidates import Candidates, Choice
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The token that continues a row."""
+
+    token_id: int
+    log_prob: float
 
 
 class Selection:

@@ -90,10 +90,10 @@ def _within(
     space = max(text.rfind(" ", begin + 1, middle), 0) or text.find(" ", middle, end - 1)
     cut = space if space > begin else middle
     parts = []
-    for first, last in ((begin, cut), (cut, end)):
-        part = text[first:last]
-        first += len(part) - len(part.lstrip())
-        last -= len(part) - len(part.rstrip())
-        if first < last:
-            parts += _within(text, first, last, count_tokens, max_tokens)
+    for half_begin, half_end in ((begin, cut), (cut, end)):
+        half = text[half_begin:half_end]
+        stripped = half.strip()
+        if stripped:
+            first = half_begin + half.index(stripped)
+            parts += _within(text, first, first + len(stripped), count_tokens, max_tokens)
     return parts

@@ -1,2 +1,3 @@
 def add_arguments(parser): ...
-def run(arguments): return 2
+def run(arguments):
+    return 2

@@ -81,10 +81,16 @@ def _this(lexicon: Lexicon) -> Iterator[Sentence]:
     for english, korean in (("this", "이것"), ("that", "저것")):
         for thing in lexicon.things:
             yield f"{english.capitalize()} is {thing.english}.", f"{topic(korean)} {thing.korean}입니다."
-            yield f"{english.capitalize()} is not {thing.english}.", f"{topic(korean)} {subject(thing.korean)} 아닙니다."
+            yield (
+                f"{english.capitalize()} is not {thing.english}.",
+                f"{topic(korean)} {subject(thing.korean)} 아닙니다.",
+            )
             yield f"Is {english} {thing.english}?", f"{topic(korean)} {thing.korean}입니까?"
             for owner, whose in owners:
-                yield f"{english.capitalize()} is {owner} {thing.bare}.", f"{topic(korean)} {whose} {thing.korean}입니다."
+                yield (
+                    f"{english.capitalize()} is {owner} {thing.bare}.",
+                    f"{topic(korean)} {whose} {thing.korean}입니다.",
+                )
                 yield f"Is {english} {owner} {thing.bare}?", f"{topic(korean)} {whose} {thing.korean}입니까?"
 
 
@@ -286,7 +292,10 @@ def _counting(lexicon: Lexicon) -> Iterator[Sentence]:
         for number, count in lexicon.numbers[1:]:
             counted = f"{subject(thing.korean)} {count} {thing.counter}"
             yield f"There are {number} {thing.plural}.", f"{counted} 있습니다."
-            yield f"I bought {number} {thing.plural}.", f"나는 {object_(thing.korean)} {count} {thing.counter} 샀습니다."
+            yield (
+                f"I bought {number} {thing.plural}.",
+                f"나는 {object_(thing.korean)} {count} {thing.counter} 샀습니다.",
+            )
 
 
 def _clock(lexicon: Lexicon) -> Iterator[Sentence]:
@@ -319,7 +328,8 @@ def _clauses(lexicon: Lexicon) -> Iterator[Sentence]:
     for who, action, noun in _who_does_what(lexicon, is_active=True):
         for feeling in lexicon.feelings[:6]:
             yield (
-                f"{who.english} cannot {action.base} {noun.english} because {_pronoun(who)} {who.be} {feeling.english}.",
+                f"{who.english} cannot {action.base} {noun.english} "
+                f"because {_pronoun(who)} {who.be} {feeling.english}.",
                 f"{topic(who.korean)} {feeling.korean.reason()} {object_(noun.korean)} {action.korean.inability()}.",
             )
     for action in lexicon.actions:

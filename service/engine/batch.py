@@ -1,0 +1,55 @@
+"""What passes between cache, runner and search, so that none of them needs to know another.
+
+n running rows, k candidates, V vocabulary size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class EncodedSource:
+    """What the encoder computed for one source: the first value of every state array that it gives."""
+
+    length: int
+    """Source tokens, end of sentence included."""
+    state: Mapping[str, Array]
+    """By name, without the row axis; an axis over the source is at least `length` long."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The running rows: views of the cache's buffers, so that a step can update them in place."""
+
+    token_ids: Array
+    """(n,) the last token of each row."""
+    positions: Array
+    """(n,) its position in the target, from 0."""
+    source_lengths: Array
+    """(n,)."""
+    state: Mapping[str, Array]
+    """By name, shapes as the state spec says with n rows and full capacity."""
+
+    @property
+    def num_rows(self) -> int:
+        """n."""
+        return len(self.token_ids)
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """The best tokens of every row, best first."""
+
+    ids: Array
+    """(n, k)."""
+    log_probs: Array
+    """(n, k), natural logarithms."""
+    all_log_probs: Array | None = None
+    """(n, V), where a row's search asked for them."""

@@ -1,0 +1,235 @@
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from service.engine.engine import Engine
+from service.engine.kv_cache import KVCache
+from service.engine.scheduler import Scheduler
+from service.errors import DeadlineExceededError, EngineError, QueueFullError
+from service.request import (
+    DecodingOptions,
+    Event,
+    FailedEvent,
+    FinishedEvent,
+    FinishReason,
+    Request,
+    SamplingOptions,
+    TokenEvent,
+)
+from tests.service.toy import END, FIRST, NUM_WORDS, SPEC, ToyRunner, toy_translation
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def make_engine(
+    max_rows: int = 4, max_waiting: int = 1000, max_encoder_tokens: int = 64, runner: ToyRunner | None = None
+) -> tuple[Engine, Clock]:
+    clock = Clock()
+    cache = KVCache(SPEC, max_rows, source_capacity=32, target_capacity=33)
+    return Engine(runner or ToyRunner(), cache, Scheduler(max_waiting, max_encoder_tokens), clock), clock
+
+
+def request(
+    number: int, source: list[int], deadline: float | None = None, decoding: DecodingOptions | None = None
+) -> Request:
+    return Request(number, (*source, END), decoding or DecodingOptions(32), 0.0, deadline)
+
+
+def run(engine: Engine) -> list[Event]:
+    events: list[Event] = []
+    while engine.has_work:
+        events += engine.step()
+        engine.check_integrity()
+    return events
+
+
+def translations(events: list[Event]) -> dict[int, list[int]]:
+    return {
+        event.request_id: list(event.translation.token_ids) for event in events if isinstance(event, FinishedEvent)
+    }
+
+
+def test_one_request_by_hand() -> None:
+    engine, _ = make_engine()
+    engine.submit(request(7, [10, 20]))
+    # 3 + 10 = 13; then 3 + (20 + 3 * 13) mod 50 = 3 + 9 = 12.
+    assert translations(run(engine)) == {7: [13, 12]}
+
+
+def test_tokens_come_one_by_one_and_add_up() -> None:
+    engine, _ = make_engine()
+    engine.submit(request(1, [5, 6, 7]))
+    events = run(engine)
+    streamed = [event.token_id for event in events if isinstance(event, TokenEvent)]
+    assert streamed == toy_translation([5, 6, 7, END])
+    finished = events[-1]
+    assert isinstance(finished, FinishedEvent)
+    assert finished.translation.finish_reason is FinishReason.END
+    assert len(finished.translation.token_log_probs) == 4
+    assert finished.translation.log_prob == pytest.approx(-0.4, abs=1e-5)
+
+
+def test_many_requests_of_mixed_length_share_few_rows() -> None:
+    generator = random.Random(3)
+    sources = [[generator.randrange(50) for _ in range(generator.randrange(1, 31))] for _ in range(100)]
+    engine, _ = make_engine(max_rows=8)
+    for index, source in enumerate(sources):
+        engine.submit(request(index, source))
+    expected = {index: toy_translation([*source, END]) for index, source in enumerate(sources)}
+    assert translations(run(engine)) == expected
+
+
+def test_a_short_request_does_not_wait_for_a_long_one() -> None:
+    engine, _ = make_engine(max_rows=2)
+    engine.submit(request(1, list(range(30))))
+    engine.submit(request(2, [1]))
+    engine.submit(request(3, [2]))
+    order = [event.request_id for event in run(engine) if isinstance(event, FinishedEvent)]
+    assert order == [2, 3, 1]
+
+
+def test_admission_keeps_the_order_of_arrival_and_the_token_budget() -> None:
+    runner = ToyRunner()
+    engine, _ = make_engine(max_rows=8, max_encoder_tokens=20, runner=runner)
+    for index, length in enumerate([9, 9, 9, 1]):
+        engine.submit(request(index, [1] * length))
+    run(engine)
+    assert runner.encoded_batches == [[10, 10], [10, 2]]
+
+
+def test_a_full_queue_refuses_at_once_and_loses_nothing() -> None:
+    engine, _ = make_engine(max_waiting=2)
+    engine.submit(request(1, [1]))
+    engine.submit(request(2, [2]))
+    with pytest.raises(QueueFullError) as refused:
+        engine.submit(request(3, [3]))
+    assert refused.value.retry_after_seconds > 0
+    assert translations(run(engine)).keys() == {1, 2}
+
+
+def test_cancelling_frees_the_row_at_once() -> None:
+    engine, _ = make_engine(max_rows=1)
+    engine.submit(request(1, list(range(30))))
+    engine.submit(request(2, [4]))
+    engine.step()
+    assert engine.num_running == 1
+    assert engine.cancel(1)
+    engine.check_integrity()
+    assert engine.num_running == 0
+    assert translations(run(engine)) == {2: toy_translation([4, END])}
+    assert not engine.cancel(1)
+
+
+def test_deadlines_end_waiting_and_running_requests() -> None:
+    engine, clock = make_engine(max_rows=1)
+    engine.submit(request(1, list(range(30)), deadline=5.0))
+    engine.submit(request(2, [1], deadline=5.0))
+    engine.submit(request(3, [2], deadline=50.0))
+    engine.step()
+    clock.now = 6.0
+    events = run(engine)
+    failed = {event.request_id: event.error for event in events if isinstance(event, FailedEvent)}
+    assert failed.keys() == {1, 2}
+    assert all(isinstance(error, DeadlineExceededError) for error in failed.values())
+    assert translations(events) == {3: toy_translation([2, END])}
+
+
+def test_a_failing_encoder_spares_the_others() -> None:
+    runner = ToyRunner()
+    runner.fail_source = 49
+    engine, _ = make_engine(max_encoder_tokens=3, runner=runner)
+    engine.submit(request(1, [1]))
+    engine.submit(request(2, [49]))
+    engine.submit(request(3, [3]))
+    events = run(engine)
+    failed = [event for event in events if isinstance(event, FailedEvent)]
+    assert [event.request_id for event in failed] == [2]
+    assert isinstance(failed[0].error, EngineError)
+    assert "toy" not in str(failed[0].error)
+    assert translations(events).keys() == {1, 3}
+
+
+def test_a_failing_step_fails_its_rows_and_not_those_that_wait() -> None:
+    runner = ToyRunner()
+    engine, _ = make_engine(max_rows=2, runner=runner)
+    for index in range(4):
+        engine.submit(request(index, [index + 1]))
+    runner.fail_next_step = True
+    events = run(engine)
+    assert {event.request_id for event in events if isinstance(event, FailedEvent)} == {0, 1}
+    assert translations(events) == {2: toy_translation([3, END]), 3: toy_translation([4, END])}
+
+
+def test_maximum_length_cuts_and_says_so() -> None:
+    engine, _ = make_engine()
+    engine.submit(request(1, [1, 2, 3, 4], decoding=DecodingOptions(max_target_tokens=2)))
+    finished = run(engine)[-1]
+    assert isinstance(finished, FinishedEvent)
+    assert list(finished.translation.token_ids) == toy_translation([1, 2, 3, 4, END])[:2]
+    assert finished.translation.finish_reason is FinishReason.LENGTH
+
+
+def test_minimum_length_forbids_the_end() -> None:
+    engine, _ = make_engine()
+    engine.submit(request(1, [1], decoding=DecodingOptions(max_target_tokens=8, min_target_tokens=2)))
+    tokens = translations(run(engine))[1]
+    assert tokens[:2] == [toy_translation([1, END])[0], FIRST]
+
+
+def test_the_translation_goes_on_from_a_prefix() -> None:
+    engine, _ = make_engine()
+    engine.submit(request(1, [10, 20], decoding=DecodingOptions(max_target_tokens=8, prefix=(40,))))
+    # 3 + (20 + 3 * 40) mod 50 = 3 + 40 = 43.
+    assert translations(run(engine)) == {1: [40, 43]}
+
+
+def test_a_seed_reproduces_the_sample_whatever_else_runs() -> None:
+    sampling = SamplingOptions(temperature=5.0, seed=11)
+
+    def sampled(num_others: int) -> list[int]:
+        engine, _ = make_engine(max_rows=8)
+        for index in range(num_others):
+            engine.submit(request(100 + index, [index, index + 1]))
+        engine.submit(request(1, [1, 2, 3, 4, 5], decoding=DecodingOptions(20, sampling=sampling)))
+        return translations(run(engine))[1]
+
+    assert sampled(0) == sampled(7)
+    assert sampled(0) != toy_translation([1, 2, 3, 4, 5, END])
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_random_arrivals_and_cancellations_never_mix_rows(data: st.DataObject) -> None:
+    engine, _ = make_engine(
+        max_rows=data.draw(st.integers(1, 6)), max_encoder_tokens=data.draw(st.sampled_from([4, 16, 64]))
+    )
+    sources: dict[int, list[int]] = {}
+    cancelled: set[int] = set()
+    events: list[Event] = []
+    for _ in range(data.draw(st.integers(1, 60))):
+        action = data.draw(st.sampled_from(["submit", "submit", "step", "step", "cancel"]))
+        if action == "submit":
+            number = len(sources)
+            sources[number] = data.draw(st.lists(st.integers(0, NUM_WORDS - 1), min_size=1, max_size=12))
+            engine.submit(request(number, sources[number]))
+        elif action == "cancel" and sources:
+            number = data.draw(st.sampled_from(sorted(sources)))
+            if engine.cancel(number):
+                cancelled.add(number)
+        else:
+            events += engine.step()
+        engine.check_integrity()
+    events += run(engine)
+    expected = {n: toy_translation([*source, END]) for n, source in sources.items() if n not in cancelled}
+    assert translations(events) == expected
+    assert engine.num_running == engine.num_waiting == 0

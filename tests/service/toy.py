@@ -1,0 +1,77 @@
+"""A model that a reader can compute by hand, behind the engine's seam.
+
+The source is a list of numbers. Token t of its translation is FIRST + (source[t] + 3 * sum of all tokens so far) mod
+NUM_WORDS, and the sentence ends after as many tokens as the source is long. The sum is state that the last token does
+not show: a row that loses its history, or gets another's, comes out wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from service.bundle.manifest import VocabularySpec
+from service.bundle.state_spec import StateArray
+from service.engine.batch import Batch, Candidates, EncodedSource
+
+BEGIN, END, FIRST, NUM_WORDS = 1, 2, 3, 50
+VOCABULARY = VocabularySpec(
+    source_size=FIRST + NUM_WORDS, target_size=FIRST + NUM_WORDS, begin_id=BEGIN, end_id=END, pad_id=0, unknown_id=0
+)
+SPEC = (
+    StateArray(name="memory", dtype="int64", shape=("rows", "source"), owner="source", update="none"),
+    StateArray(name="history", dtype="int64", shape=("rows", "target", 1), owner="hypothesis", update="in_place"),
+    StateArray(name="total", dtype="int64", shape=("rows", 1), owner="hypothesis", update="replace"),
+)
+
+
+def toy_translation(source: Sequence[int]) -> list[int]:
+    """What the toy model says, computed without it."""
+    tokens: list[int] = []
+    for number in source[:-1]:
+        tokens.append(FIRST + (number + 3 * sum(tokens)) % NUM_WORDS)
+    return tokens
+
+
+class ToyRunner:
+    """See the module. `fail_when` sources make the encoder raise; `fail_steps` counts down to a failing step."""
+
+    spec = SPEC
+    vocabulary = VOCABULARY
+
+    def __init__(self) -> None:
+        self.fail_source: int | None = None
+        self.fail_next_step = False
+        self.encoded_batches: list[list[int]] = []
+
+    def encode(self, sources: Sequence[Sequence[int]]) -> list[EncodedSource]:
+        self.encoded_batches.append([len(source) for source in sources])
+        if any(self.fail_source in source for source in sources):
+            raise RuntimeError("toy encoder failure")
+        longest = max(len(source) for source in sources)
+        padded = [np.array([*source, *[-1] * (longest - len(source))]) for source in sources]
+        return [
+            EncodedSource(len(source), {"memory": memory, "total": np.zeros(1, np.int64)})
+            for source, memory in zip(sources, padded, strict=True)
+        ]
+
+    def step(self, batch: Batch, num_candidates: int, is_full: bool) -> Candidates:
+        if self.fail_next_step:
+            self.fail_next_step = False
+            raise RuntimeError("toy decoder failure")
+        log_probs = np.full((batch.num_rows, VOCABULARY.target_size), -20.0, np.float32)
+        for row in range(batch.num_rows):
+            position, last = batch.positions[row], batch.token_ids[row]
+            batch.state["history"][row, position] = 0 if position == 0 else last
+            batch.state["total"][row] += batch.state["history"][row, position]
+            history = batch.state["history"][row, : position + 1, 0].sum()
+            assert history == batch.state["total"][row, 0], "two kinds of state disagree: one was not moved"
+            if position == batch.source_lengths[row] - 1:
+                best, second = END, FIRST
+            else:
+                best = FIRST + (batch.state["memory"][row, position] + 3 * history) % NUM_WORDS
+                second = END
+            log_probs[row, best], log_probs[row, second] = -0.1, -2.5
+        ids = np.argsort(-log_probs, axis=1, kind="stable")[:, :num_candidates]
+        return Candidates(ids, np.take_along_axis(log_probs, ids, 1), log_probs if is_full else None)
