@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from typing import Any, TypeAlias
 
 import grpc
@@ -13,8 +14,8 @@ from service.api.status import abort, is_foreseen
 from service.api.wire import MalformedRequest, lenient
 from service.metrics import Metrics
 
-Handler: TypeAlias = grpc.RpcMethodHandler[Any, Any]
-Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
+Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 
 class EdgeInterceptor(grpc.aio.ServerInterceptor):
@@ -62,16 +63,16 @@ class _Call:
     def sent(self) -> None:
         self._metrics.rpc_sent.labels(*self._labels).inc()
 
-    def handled(self, started: float, context: Context, error: BaseException | None) -> None:
+    def handled(self, started: float, context: Context, error: type[BaseException] | None) -> None:
         code = _code_of(context, error)
         self._metrics.rpc_handled.labels(*self._labels, code).inc()
         self._metrics.rpc_seconds.labels(*self._labels).observe(time.perf_counter() - started)
 
 
-def _code_of(context: Context, error: BaseException | None) -> str:
+def _code_of(context: Context, error: type[BaseException] | None) -> str:
     if error is None:
         return "OK"
-    if isinstance(error, grpc.aio.AbortError):
+    if issubclass(error, grpc.aio.AbortError):
         code = context.code()
         return code.name if isinstance(code, grpc.StatusCode) else grpc.StatusCode.UNKNOWN.name
     return grpc.StatusCode.CANCELLED.name
@@ -99,10 +100,10 @@ def _unary(behavior: Callable[[Any, Context], Awaitable[Any]], call: _Call) -> C
         try:
             response = await behavior(_parsed(request), context)
         except BaseException as error:
-            failure = error
+            failure = type(error)
             if not is_foreseen(error):
                 raise
-            failure = grpc.aio.AbortError()
+            failure = grpc.aio.AbortError
             await abort(context, error)  # type: ignore[arg-type]
         else:
             call.sent()
@@ -114,9 +115,10 @@ def _unary(behavior: Callable[[Any, Context], Awaitable[Any]], call: _Call) -> C
 
 
 def _streaming(
-    behavior: Callable[[Any, Context], AsyncIterator[Any]], call: _Call
-) -> Callable[[Any, Context], AsyncIterator[Any]]:
-    async def wrapped(request: Any, context: Context) -> AsyncIterator[Any]:
+    behavior: Callable[[Any, Context], AsyncGenerator[Any]], call: _Call
+) -> Callable[[Any, Context], Awaitable[None]]:
+    # Written as a coroutine: gRPC leaves a cancelled generator to the garbage collector, and its row with it.
+    async def wrapped(request: Any, context: Context) -> None:
         started, failure = call.started(), None
         try:
             if hasattr(request, "__aiter__"):
@@ -124,14 +126,15 @@ def _streaming(
             else:
                 call.received()
                 responses = behavior(_parsed(request), context)
-            async for response in responses:
-                yield response
-                call.sent()
+            async with aclosing(responses):
+                async for response in responses:
+                    await context.write(response)
+                    call.sent()
         except BaseException as error:
-            failure = error
+            failure = type(error)
             if not is_foreseen(error):
                 raise
-            failure = grpc.aio.AbortError()
+            failure = grpc.aio.AbortError
             await abort(context, error)  # type: ignore[arg-type]
         finally:
             call.handled(started, context, failure)

@@ -16,7 +16,7 @@ from service.pb.seq2serve.v1 import model_service_pb2_grpc as pb_grpc
 
 DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE = 50, 200
 
-Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
+Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 
 class ModelServicer(pb_grpc.ModelServiceServicer):

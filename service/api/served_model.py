@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 
 from service.api.explanation import Explanation, Link, align, explain
@@ -122,18 +123,16 @@ class ServedModel:
                 yield part.before
             source_ids = self.source_ids(part.text)
             growing = TextStream(self.bundle.target_tokenizer)
-            events = self.worker.translate(
-                source_ids, self._options(source_ids, decoding), deadline_seconds, is_streaming=True
-            )
-            try:
+            options = self._options(source_ids, decoding)
+            async with aclosing(
+                self.worker.translate(source_ids, options, deadline_seconds, is_streaming=True)
+            ) as events:
                 async for event in events:
                     fresh = growing.push([event.token_id]) if isinstance(event, TokenEvent) else growing.finish()
                     if fresh:
                         yield fresh
                     if isinstance(event, FinishedEvent):
                         sentences.append(self._sentence(part, source_ids, event.translation))
-            finally:
-                await events.aclose()
         if segmentation.after:
             yield segmentation.after
         yield _put_together(segmentation, sentences)
@@ -180,13 +179,11 @@ class ServedModel:
 
     async def _translate_segment(self, part: Segment, decoding: Decoding, deadline_seconds: float | None) -> Sentence:
         source_ids = self.source_ids(part.text)
-        events = self.worker.translate(source_ids, self._options(source_ids, decoding), deadline_seconds)
-        try:
+        options = self._options(source_ids, decoding)
+        async with aclosing(self.worker.translate(source_ids, options, deadline_seconds)) as events:
             async for event in events:
                 if isinstance(event, FinishedEvent):
                     return self._sentence(part, source_ids, event.translation)
-        finally:
-            await events.aclose()
         raise AssertionError("a worker's events end with a FinishedEvent or an error")
 
     def _sentence(self, part: Segment, source_ids: tuple[int, ...], translation: Translation) -> Sentence:

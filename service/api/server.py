@@ -56,7 +56,7 @@ class Server:
         self.models = Models(ServedModel(bundle, settings, self._metrics, self._on_failure) for bundle in bundles)
         for model in self.models.all():
             self._describe(model)
-        self._is_ready = False
+        self._is_ready = self._is_stopping = False
         self.grpc_address = self.http_address = ""
 
     async def start(self) -> dict[str, tuple[str, str]]:
@@ -92,8 +92,10 @@ class Server:
         return translations
 
     async def stop(self) -> None:
-        """Drain: refuse new work, finish what was accepted within `drain_seconds`, then cancel it."""
-        self._is_ready = False
+        """Drain: refuse new work, finish what was accepted within `drain_seconds`, then cancel it. Once is enough."""
+        if self._is_stopping:
+            return
+        self._is_stopping, self._is_ready = True, False
         await self._health.enter_graceful_shutdown()
         stopping = asyncio.create_task(self._server.stop(self._settings.drain_seconds))
         deadline = time.monotonic() + self._settings.drain_seconds

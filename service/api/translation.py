@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from typing import Any, TypeAlias
 
 import grpc
@@ -20,7 +21,7 @@ from service.settings import Settings
 
 MAX_ITEM_ID_CHARACTERS = 256
 
-Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
+Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 
 class TranslationServicer(pb_grpc.TranslationServiceServicer):
@@ -53,27 +54,24 @@ class TranslationServicer(pb_grpc.TranslationServiceServicer):
 
     async def TranslateStream(  # noqa: N802
         self, request: pb.TranslateStreamRequest, context: Context
-    ) -> AsyncIterator[pb.TranslateStreamResponse]:
+    ) -> AsyncGenerator[pb.TranslateStreamResponse]:
         """Deltas, then the result."""
         model = self._models.select(request.model_selection)
         decoding = decoding_of(request.decoding, model)
         violation = text_violation(request.text, "text", self._settings)
         if violation is not None:
             raise InvalidRequestError([violation])
-        pieces = model.stream(request.text, decoding, _deadline(context))
-        try:
+        async with aclosing(model.stream(request.text, decoding, _deadline(context))) as pieces:
             async for piece in pieces:
                 if isinstance(piece, str):
                     yield pb.TranslateStreamResponse(delta=pb.TranslationDelta(text=piece))
                 else:
                     result = await result_of(model, piece, request.return_options)
                     yield pb.TranslateStreamResponse(result=result)
-        finally:
-            await pieces.aclose()
 
     async def BatchTranslate(  # noqa: N802
         self, request_iterator: AsyncIterator[pb.BatchTranslateRequest], context: Context
-    ) -> AsyncIterator[pb.BatchTranslateResponse]:
+    ) -> AsyncGenerator[pb.BatchTranslateResponse]:
         """Results as they finish; reads on as fast as it translates."""
         batch = _Batch(self._models, self._settings, _deadline(context))
         reader = asyncio.create_task(batch.read(request_iterator))

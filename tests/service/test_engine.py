@@ -54,9 +54,7 @@ def run(engine: Engine) -> list[Event]:
 
 
 def translations(events: list[Event]) -> dict[int, list[int]]:
-    return {
-        event.request_id: list(event.translation.token_ids) for event in events if isinstance(event, FinishedEvent)
-    }
+    return {event.request_id: list(event.translation.token_ids) for event in events if isinstance(event, FinishedEvent)}
 
 
 def test_one_request_by_hand() -> None:

@@ -1,0 +1,55 @@
+"""A language that a small model learns in a minute: every word has one translation, and the order is reversed."""
+
+from __future__ import annotations
+
+import random
+
+SOURCE_WORDS = "red green blue cat dog bird eats sees likes big small old new house tree book".split()
+TARGET_WORDS = "ruk gol bli katu hun vog mang dek lub mak lil pal nov dom arb liv".split()
+_TRANSLATION = dict(zip(SOURCE_WORDS, TARGET_WORDS, strict=True))
+
+RECIPE = """
+name: synthetic
+source_language: en
+target_language: xx
+seed: 5
+prepare: {development_origins: [held-out]}
+vocabulary: {size: 120, character_coverage: 1.0, byte_fallback: false, kind: bpe}
+data: {batch_tokens: 1024, max_source_tokens: 32, max_target_tokens: 32}
+model:
+  num_encoder_layers: 2
+  num_decoder_layers: 2
+  model_size: 64
+  feed_forward_size: 128
+  num_heads: 4
+  dropout: 0.0
+trainer:
+  max_steps: 700
+  warmup_steps: 100
+  schedule: linear
+  learning_rate: 4.0e-3
+  label_smoothing: 0.0
+  log_every_steps: 100
+  validate_every_steps: 350
+  save_every_steps: 350
+  keep_checkpoints: 1
+"""
+
+
+def translate(source: str) -> str:
+    """What the language says."""
+    return " ".join(_TRANSLATION[word] for word in reversed(source.split()))
+
+
+def sentences(number: int, seed: int) -> list[str]:
+    """Random sentences of one to eight words."""
+    generator = random.Random(seed)
+    return [" ".join(generator.choices(SOURCE_WORDS, k=generator.randint(1, 8))) for _ in range(number)]
+
+
+def write_tsv(path: str, number: int = 6000) -> None:
+    """Training and held-out pairs with their origins."""
+    with open(path, "w", encoding="utf-8") as file:
+        for seed, origin, count in ((1, "main", number), (2, "held-out", 100)):
+            for source in sentences(count, seed):
+                file.write(f"{source}\t{translate(source)}\t{origin}\n")

@@ -1,0 +1,44 @@
+"""The model that ships."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from service.pb.seq2serve.v1 import translation_service_pb2 as pb
+from service.pb.seq2serve.v1 import translation_service_pb2_grpc as pb_grpc
+from tests.conftest import Serve
+
+MODELS = Path(__file__).parents[1] / "models"
+EXAMPLES = {
+    "I am a student.": {"나는 학생입니다.", "저는 학생입니다."},
+    "The file could not be opened.": {"파일을 열 수 없습니다.", "파일을 열 수 없음.", "파일을 열 수 없었습니다."},
+}
+
+
+@pytest.mark.parametrize("source", EXAMPLES)
+async def test_it_translates_what_the_readme_shows(serve: Serve, source: str) -> None:
+    async with serve(models=MODELS) as (_, channel):
+        stub = pb_grpc.TranslationServiceStub(channel)
+        response = await stub.Translate(pb.TranslateRequest(texts=[source]))
+    assert response.results[0].hypotheses[0].text in EXAMPLES[source]
+
+
+async def test_it_is_the_same_alone_and_in_a_batch(serve: Serve) -> None:
+    texts = [
+        "Open the file.",
+        "The password is wrong. Try again, or ask the administrator of your network for a new one.",
+        "Save",
+        "I am hungry.",
+        "Could not connect to %s: %s",
+        "Where is the station?",
+        "Select the language in which the messages of the program are shown.",
+    ] * 8
+    async with serve(models=MODELS) as (_, channel):
+        stub = pb_grpc.TranslationServiceStub(channel)
+        together = await stub.Translate(pb.TranslateRequest(texts=texts))
+        alone = [(await stub.Translate(pb.TranslateRequest(texts=[text]))).results[0] for text in texts[:7]]
+    assert [result.hypotheses[0].text for result in together.results[:7]] == [
+        result.hypotheses[0].text for result in alone
+    ]
