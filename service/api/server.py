@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import time
 from typing import Any
 
 import grpc
@@ -35,7 +34,6 @@ SERVICES = (
     model_service_pb2.DESCRIPTOR.services_by_name["ModelService"],
 )
 WARM_UP_TEXTS = {"en": "I am a student.", "ko": "나는 학생입니다.", "de": "Guten Tag.", "fr": "Bonjour.", "es": "Hola."}
-_POLL_SECONDS = 0.02
 
 
 class Server:
@@ -97,14 +95,9 @@ class Server:
             return
         self._is_stopping, self._is_ready = True, False
         await self._health.enter_graceful_shutdown()
-        stopping = asyncio.create_task(self._server.stop(self._settings.drain_seconds))
-        deadline = time.monotonic() + self._settings.drain_seconds
-        # Several workers, and no event that all share: poll.
-        while time.monotonic() < deadline and any(model.worker.num_unfinished for model in self.models.all()):  # noqa: ASYNC110
-            await asyncio.sleep(_POLL_SECONDS)
+        await self._server.stop(self._settings.drain_seconds)
         for model in self.models.all():
             await model.worker.stop()
-        await stopping
         self._http.stop()
 
     def _bind(self) -> None:
