@@ -75,7 +75,7 @@ def _read_catalog(path: Path) -> Iterator[Pair]:
     except (OSError, ValueError, UnicodeDecodeError) as error:
         raise TrainingError(f"{path} is not a gettext catalog: {error}") from None
     for entry in catalog:
-        if entry.obsolete or entry.fuzzy:
+        if isinstance(entry, polib.POEntry) and (entry.obsolete or entry.fuzzy):
             continue
         if entry.msgid_plural:
             # Form 0 is the singular where a language has one, else the only form.

@@ -130,8 +130,8 @@ class Recipe(_Section, frozen=True):
     trainer: TrainerSettings = TrainerSettings()
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, as stored in a checkpoint."""
-        plain: dict[str, Any] = msgspec.to_builtins(self)
+        """Plain values, the same as JSON gives them back."""
+        plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(self))
         return plain
 
 

@@ -120,7 +120,8 @@ def test_help_paragraphs(tmp_path: Path) -> None:
 
 def test_package_descriptions() -> None:
     text = (
-        "Package: a\nDescription-md5: 0a1b\nDescription-de: Kurz\n Erste Zeile\n geht weiter.\n .\n * Liste\n .\n Ende.\n"
+        "Package: a\nDescription-md5: 0a1b\nDescription-de: Kurz\n"
+        " Erste Zeile\n geht weiter.\n .\n * Liste\n .\n Ende.\n"
         "\nPackage: b\nDescription-md5: 2c\nDescription-de: Nur kurz\n"
     )
     assert formats.parse_descriptions(text, "de") == {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import struct
 import zipfile
@@ -35,7 +36,7 @@ def read_pak(path: Path) -> dict[str, str]:
         raise ValueError(f"{path}: pak version {version} with encoding {encoding}, expected 5 with UTF-8")
     table = [struct.unpack_from("<HI", content, 12 + 6 * index) for index in range(num_resources + 1)]
     strings = {}
-    for (resource, begin), (_, end) in zip(table, table[1:], strict=False):
+    for (resource, begin), (_, end) in itertools.pairwise(table):
         strings[str(resource)] = content[begin:end].decode("utf-8", errors="replace")
     return strings
 

@@ -1,0 +1,21 @@
+# The serving image. EXTRA chooses the runtime: cpu (default) or cuda.
+FROM python:3.11-slim-bookworm AS build
+ARG EXTRA=cpu
+WORKDIR /src
+COPY pyproject.toml constraints.txt README.md LICENSE ./
+COPY service service
+COPY export export
+COPY training training
+RUN python -m venv /opt/seq2serve \
+    && /opt/seq2serve/bin/pip install --no-cache-dir --constraint constraints.txt ".[${EXTRA}]"
+
+FROM python:3.11-slim-bookworm
+COPY --from=build /opt/seq2serve /opt/seq2serve
+COPY models /models
+RUN useradd --system --uid 10001 --no-create-home seq2serve
+USER 10001
+EXPOSE 50051 8080
+HEALTHCHECK --interval=10s --timeout=3s --start-period=20s \
+    CMD ["/opt/seq2serve/bin/python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8080/readyz', timeout=2)"]
+ENTRYPOINT ["/opt/seq2serve/bin/python", "-m", "service"]
+CMD ["--models", "/models", "--grpc-address", "0.0.0.0:50051", "--http-address", "0.0.0.0:8080"]

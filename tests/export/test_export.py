@@ -1,0 +1,191 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from export import writer
+from export.__main__ import main
+from export.parity import ParityError, decode_with_engine
+from export.quantization import QuantizedLinear, quantize, quantize_rows
+from export.writer import ExportOptions, export
+from service.bundle.bundle import Bundle
+from service.bundle.manifest import load_manifest
+from service.bundle.runtime import Runtime
+from service.errors import BundleError
+from training.checkpoint import Checkpoint
+from training.model import build_model
+from training.recipe import load_recipe, parse_recipe
+from training.search import greedy
+from training.vocabulary import END_ID, Vocabulary, VocabularySettings
+
+WORDS = [f"{a}{b}{c}" for a in "bdgklm" for b in "aeiou" for c in "nrst"]
+
+
+def make_checkpoint(seed: int, **model: object) -> Checkpoint:
+    """Random weights in the bundled recipe's architecture, or in another, with a small vocabulary."""
+    torch.manual_seed(seed)
+    content = load_recipe("en-ko-software").to_dict()
+    content["model"] |= model
+    recipe = parse_recipe(content, "test")
+    vocabulary = Vocabulary.train(WORDS * 3, VocabularySettings(size=200, kind="bpe", byte_fallback=False))
+    weights = build_model(recipe, vocabulary, vocabulary).state_dict()
+    for name, weight in weights.items():
+        # With tied embeddings and small weights a model repeats its input; these let the layers speak.
+        if ".layers." in name and weight.dim() > 1:
+            weight.mul_(4.0)
+    progress = {"step": 0, "target_tokens": 0, "seconds": 0.0}
+    return Checkpoint(recipe, vocabulary, vocabulary, weights, progress, {})
+
+
+def random_sources(number: int, size: int, longest: int, seed: int) -> list[list[int]]:
+    generator = np.random.default_rng(seed)
+    lengths = generator.integers(1, longest, number)
+    return [[*map(int, generator.integers(4, size, length)), END_ID] for length in lengths]
+
+
+@pytest.fixture(scope="module")
+def runtime() -> Runtime:
+    return Runtime.start("cpu", 2)
+
+
+def test_onnx_equals_pytorch_token_for_token_on_the_bundled_architecture(tmp_path: Path, runtime: Runtime) -> None:
+    checkpoint = make_checkpoint(1)
+    manifest = export(checkpoint, tmp_path / "bundle", ExportOptions())
+    assert manifest.parity.identical_translations == manifest.parity.num_sentences == 32
+    assert manifest.parity.max_log_prob_difference < 1e-4
+    assert manifest.parity.max_attention_difference < 1e-5
+    model = checkpoint.build_model()
+    sources = random_sources(50, len(checkpoint.source_vocabulary), 120, seed=2)
+    expected = greedy(model, sources, [100] * len(sources))
+    assert len({tuple(tokens) for tokens in expected}) > 25
+    assert max(len(tokens) for tokens in expected) == 100
+    bundle = Bundle.load(tmp_path / "bundle", runtime)
+    assert decode_with_engine(bundle, sources, 100) == expected
+
+
+@pytest.mark.parametrize("precision", ["float32", "float16", "int8"])
+def test_every_precision_and_post_norm(tmp_path: Path, precision: str, runtime: Runtime) -> None:
+    shape = {"norm": "post", "num_encoder_layers": 1, "num_decoder_layers": 2, "model_size": 64, "num_heads": 8}
+    checkpoint = make_checkpoint(3, **shape)
+    manifest = export(checkpoint, tmp_path / "bundle", ExportOptions(precision=precision))  # type: ignore[arg-type]
+    assert manifest == load_manifest(tmp_path / "bundle")
+    assert manifest.parity.identical_translations == manifest.parity.num_sentences
+    assert (manifest.parity.mean_quantization_difference is None) == (precision == "float32")
+    assert Bundle.load(tmp_path / "bundle", runtime).manifest.precision == precision
+    card = (tmp_path / "bundle/MODEL_CARD.md").read_text()
+    assert "Not measured." in card
+    assert precision in card
+
+
+def test_a_graph_that_differs_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    checkpoint = make_checkpoint(4, num_encoder_layers=1, num_decoder_layers=1)
+
+    original = writer.check_parity
+
+    def with_other_weights(bundle, exportable, reference, *rest):  # type: ignore[no-untyped-def]
+        other = make_checkpoint(5, num_encoder_layers=1, num_decoder_layers=1).build_model()
+        return original(bundle, exportable, other, *rest)
+
+    monkeypatch.setattr(writer, "check_parity", with_other_weights)
+    with pytest.raises(ParityError, match="differ"):
+        export(checkpoint, tmp_path / "bundle", ExportOptions())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_quantised_rows_do_not_depend_on_each_other() -> None:
+    torch.manual_seed(0)
+    layer = QuantizedLinear(torch.nn.Linear(32, 16))
+    rows = torch.randn(5, 32) * torch.tensor([1e-3, 1.0, 10.0, 0.0, 100.0])[:, None]
+    together = layer(rows)
+    for index in range(5):
+        assert torch.equal(layer(rows[index : index + 1])[0], together[index])
+
+
+def test_quantisation_is_close() -> None:
+    torch.manual_seed(0)
+    linear = torch.nn.Linear(256, 64)
+    rows = torch.randn(10, 256)
+    exact, close = linear(rows), QuantizedLinear(linear)(rows)
+    assert (exact - close).abs().max() < 0.02 * exact.abs().max()
+    weight, scale = quantize_rows(linear.weight.detach())
+    assert weight.dtype == torch.int8
+    assert (weight * scale[:, None] - linear.weight).abs().max() <= scale.max() / 2 + 1e-6
+
+
+def test_quantising_leaves_the_model_alone() -> None:
+    model = make_checkpoint(6, num_encoder_layers=1, num_decoder_layers=1).build_model()
+    quantized = quantize(model)
+    assert not any(isinstance(module, torch.nn.Linear) for module in quantized.modules())
+    assert isinstance(model.output, torch.nn.Linear)
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("bundle") / "model"
+    export(make_checkpoint(7, num_encoder_layers=1, num_decoder_layers=1, model_size=32), directory, ExportOptions())
+    return directory
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"schema_version": 9}, "schema version 9, this service reads 1"),
+        ({"precision": "int3"}, "malformed: .*precision"),
+        ({"surprise": 1}, "malformed: .*surprise"),
+        ({"limits": {"max_source_tokens": 0, "max_target_tokens": 5}}, "malformed: .*limits"),
+        ({"state": []}, "do not match the manifest"),
+        ({"name": "../../etc"}, "malformed: .*name"),
+    ],
+)
+def test_a_wrong_manifest_is_refused(
+    bundle: Path, tmp_path: Path, change: dict[str, object], message: str, runtime: Runtime
+) -> None:
+    copy = shutil.copytree(bundle, tmp_path / "copy")
+    manifest = json.loads((copy / "manifest.json").read_text()) | change
+    (copy / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(BundleError, match=message):
+        Bundle.load(copy, runtime)
+
+
+@pytest.mark.parametrize("name", ["encoder.onnx", "decoder.onnx", "explain.onnx", "source.model", "target.model"])
+def test_a_changed_or_missing_file_is_refused(bundle: Path, tmp_path: Path, name: str, runtime: Runtime) -> None:
+    copy = shutil.copytree(bundle, tmp_path / "copy")
+    content = bytearray((copy / name).read_bytes())
+    content[len(content) // 2] ^= 1
+    (copy / name).write_bytes(content)
+    with pytest.raises(BundleError, match=f"{name} is not the file that the manifest describes"):
+        Bundle.load(copy, runtime)
+    (copy / name).unlink()
+    with pytest.raises(BundleError, match=f"{name} is missing"):
+        Bundle.load(copy, runtime)
+
+
+def test_the_command_line(bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    make_checkpoint(8, num_encoder_layers=1, num_decoder_layers=1, model_size=32).save(tmp_path / "model.pt")
+    (tmp_path / "scores.json").write_text(
+        json.dumps(
+            {
+                "held out": {
+                    "num_sentences": 9,
+                    "bleu": 12.34,
+                    "chrf": 45.6,
+                    "bleu_signature": "b",
+                    "chrf_signature": "c",
+                }
+            }
+        )
+    )
+    arguments = [str(tmp_path / "model.pt"), str(tmp_path / "out"), "--name", "mine", "--version", "3"]
+    assert main([*arguments, "--scores", str(tmp_path / "scores.json"), "--licence", "CC0-1.0"]) == 0
+    assert "mine 3, float32" in capsys.readouterr().out
+    card = (tmp_path / "out/MODEL_CARD.md").read_text()
+    assert "| held out | 9 | 12.3 | 45.6 |" in card
+    assert "CC0-1.0" in card
+    assert main(arguments) == 2
+    assert "exists: remove it" in capsys.readouterr().err
+    assert main([str(tmp_path / "none.pt"), str(tmp_path / "other")]) == 2
