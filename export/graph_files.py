@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import onnx
 import torch
+from onnx_ir.passes.common import DeduplicateInitializersPass
 from torch import Tensor, nn
 
 from export.exportable import Exportable
@@ -84,6 +86,8 @@ def _write(
             verbose=False,
         )
     assert program is not None
+    # Tied embeddings are traced once for each use.
+    DeduplicateInitializersPass(size_limit=sys.maxsize)(program.model)
     program.save(str(path), external_data=False)
 
 
