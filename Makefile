@@ -12,13 +12,15 @@ DEV_ENV := .venv
 PROTOS := $(wildcard protos/seq2serve/v1/*.proto)
 SOURCES := service export training tests bench
 
-.PHONY: help serve test check format protos bench clean
+.PHONY: help setup serve test check format protos bench clean
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 
 serve: $(SERVE_ENV)/.ready ## serve the bundled model; ARGS="…" goes to the service
 	$(SERVE_ENV)/bin/python -m service --models $(MODELS) $(ARGS)
+
+setup: $(DEV_ENV)/.ready ## set up .venv with all that training, export, tests and checks need
 
 test: $(DEV_ENV)/.ready ## run the tests; ARGS="…" goes to pytest
 	$(DEV_ENV)/bin/python -m pytest -m "not slow" $(ARGS)

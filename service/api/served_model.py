@@ -86,22 +86,37 @@ class ServedModel:
         engine = Engine(OnnxRunner(bundle), cache, scheduler)
         self.num_cache_bytes = cache.num_bytes
         self.worker = Worker(self.manifest.name, engine, metrics, on_failure)
-        # Sentences of one text that may be under way, so that a long text cannot fill the queue by itself.
         self._max_under_way = min(settings.max_rows, settings.max_waiting)
         metrics.queue_limit.labels(self.manifest.name).set(settings.max_waiting)
 
-    async def translate(self, text: str, decoding: Decoding, deadline_seconds: float | None) -> TextTranslation:
+    def slots(self) -> asyncio.Semaphore:
+        """For one call: how many of its sentences may be under way, so that it cannot fill the queue by itself."""
+        return asyncio.Semaphore(self._max_under_way)
+
+    async def translate(
+        self,
+        text: str,
+        decoding: Decoding,
+        deadline_seconds: float | None,
+        slots: asyncio.Semaphore | None = None,
+    ) -> TextTranslation:
         """Translate a text, its sentences side by side.
+
+        Args:
+            text: any text.
+            decoding: how to decode.
+            deadline_seconds: on the clock of time.monotonic.
+            slots: shared by the texts of one call; see `slots`.
 
         Raises:
             ServiceError: see `Worker.translate`; or the prefix does not suit the text.
         """
         segmentation = self.segment(text)
         self._check_prefix(segmentation, decoding)
-        slots = asyncio.Semaphore(self._max_under_way)
+        shared = slots or self.slots()
 
         async def run(part: Segment) -> Sentence:
-            async with slots:
+            async with shared:
                 return await self._translate_segment(part, decoding, deadline_seconds)
 
         try:
@@ -121,7 +136,7 @@ class ServedModel:
         for part in segmentation.segments:
             if part.before:
                 yield part.before
-            source_ids = self.source_ids(part.text)
+            source_ids = self._readable_ids(part)
             growing = TextStream(self.bundle.target_tokenizer)
             options = self._options(source_ids, decoding)
             async with aclosing(
@@ -178,13 +193,20 @@ class ServedModel:
         return self.bundle.source_tokenizer.tokens(text)
 
     async def _translate_segment(self, part: Segment, decoding: Decoding, deadline_seconds: float | None) -> Sentence:
-        source_ids = self.source_ids(part.text)
+        source_ids = self._readable_ids(part)
         options = self._options(source_ids, decoding)
         async with aclosing(self.worker.translate(source_ids, options, deadline_seconds)) as events:
             async for event in events:
                 if isinstance(event, FinishedEvent):
                     return self._sentence(part, source_ids, event.translation)
         raise AssertionError("a worker's events end with a FinishedEvent or an error")
+
+    def _readable_ids(self, part: Segment) -> tuple[int, ...]:
+        source_ids = self.source_ids(part.text)
+        limit = self.manifest.limits.max_source_tokens
+        if len(source_ids) > limit:  # one character that the vocabulary spells in more tokens than the model reads
+            raise InvalidRequestError.of("text", f"{part.text!r} makes {len(source_ids)} tokens; limit {limit}")
+        return source_ids
 
     def _sentence(self, part: Segment, source_ids: tuple[int, ...], translation: Translation) -> Sentence:
         return Sentence(part, source_ids, translation, self.bundle.target_tokenizer.decode(translation.token_ids))

@@ -36,10 +36,11 @@ class TranslationServicer(pb_grpc.TranslationServiceServicer):
         model = self._models.select(request.model_selection)
         decoding = decoding_of(request.decoding, model)
         check_texts(request.texts, "texts", self._settings)
-        deadline = _deadline(context)
+        deadline, slots = _deadline(context), model.slots()
 
         async def run(text: str) -> pb.TranslationResult:
-            return await result_of(model, await model.translate(text, decoding, deadline), request.return_options)
+            translated = await model.translate(text, decoding, deadline, slots)
+            return await result_of(model, translated, request.return_options)
 
         try:
             async with asyncio.TaskGroup() as group:
@@ -158,19 +159,19 @@ class _Batch:
 
     async def _read(self, requests: AsyncIterator[pb.BatchTranslateRequest]) -> None:
         config = pb.BatchConfig()
-        chosen: tuple[ServedModel, Decoding] | None = None
+        chosen: tuple[ServedModel, Decoding, asyncio.Semaphore] | None = None
         async for request in requests:
             if chosen is None:
                 config = request.config
                 model = self._models.select(config.model_selection)
-                chosen = model, decoding_of(config.decoding, model, "config.")
+                chosen = model, decoding_of(config.decoding, model, "config."), model.slots()
             elif request.HasField("config"):
                 raise InvalidRequestError.of("config", "only the first message of a stream may carry it")
             if len(request.items) > self._settings.max_texts:
                 raise InvalidRequestError.of("items", f"{len(request.items)} given; limit {self._settings.max_texts}")
             for item in request.items:
                 await self._slots.acquire()
-                task = asyncio.create_task(self._run(item, *chosen, config.return_options))
+                task = asyncio.create_task(self._run(item, config.return_options, *chosen))
                 self._tasks.add(task)
                 task.add_done_callback(self._finish)
 
@@ -178,10 +179,17 @@ class _Batch:
         self._tasks.discard(task)
         self._slots.release()
 
-    async def _run(self, item: pb.BatchItem, model: ServedModel, decoding: Decoding, wanted: pb.ReturnOptions) -> None:
+    async def _run(
+        self,
+        item: pb.BatchItem,
+        wanted: pb.ReturnOptions,
+        model: ServedModel,
+        decoding: Decoding,
+        slots: asyncio.Semaphore,
+    ) -> None:
         try:
             _check_item(item, self._settings)
-            translated = await model.translate(item.text, decoding, self._deadline)
+            translated = await model.translate(item.text, decoding, self._deadline, slots)
             response = pb.BatchTranslateResponse(id=item.id, result=await result_of(model, translated, wanted))
         except Exception as error:
             if not is_foreseen(error):

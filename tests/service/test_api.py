@@ -239,6 +239,18 @@ async def test_a_batch_answers_every_item_and_failures_stay_alone(serve: Serve) 
     assert [responses[key].result for key in texts] == list(alone.results)
 
 
+async def test_a_batch_of_long_texts_does_not_fill_the_queue(serve: Serve) -> None:
+    async def requests() -> AsyncIterator[pb.BatchTranslateRequest]:
+        items = [pb.BatchItem(id=str(index), text="cat.\ndog.\n" * 20) for index in range(40)]
+        yield pb.BatchTranslateRequest(config=pb.BatchConfig(model_selection=EXACT), items=items)
+
+    async with serve(max_rows=8, max_waiting=8) as (_, channel):
+        stub = pb_grpc.TranslationServiceStub(channel)
+        responses = [response async for response in stub.BatchTranslate(requests())]
+    assert len(responses) == 40
+    assert not [response.error for response in responses if response.HasField("error")]
+
+
 async def test_a_second_config_in_a_batch_is_refused(serve: Serve) -> None:
     async def requests() -> AsyncIterator[pb.BatchTranslateRequest]:
         for _ in range(2):
