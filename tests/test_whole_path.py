@@ -9,6 +9,7 @@ from pathlib import Path
 import grpc
 import pytest
 
+from service.bundle.manifest import load_manifest
 from service.pb.seq2serve.v1 import translation_service_pb2 as pb
 from service.pb.seq2serve.v1 import translation_service_pb2_grpc as pb_grpc
 from tests import synthetic
@@ -41,6 +42,16 @@ async def test_the_server_says_what_pytorch_says(serve: Serve, synthetic_run: Pa
     expected = translate(checkpoint.build_model(), checkpoint.source_vocabulary, checkpoint.target_vocabulary, sources)
     async with serve() as (_, channel):
         assert await translate_over_grpc(channel, sources, "exact") == expected
+
+
+def test_the_bundle_is_close_to_pytorch(models: Path) -> None:
+    parity = load_manifest(models / "exact").parity
+    assert parity.identical_translations == parity.num_sentences > 0
+    assert parity.max_log_prob_difference < 1e-4
+    assert parity.max_attention_difference < 1e-5
+    quantized = load_manifest(models / "small").parity
+    assert quantized.mean_quantization_difference is not None
+    assert 0 < quantized.mean_quantization_difference < 0.1
 
 
 @pytest.mark.parametrize("model", ["exact", "small"])

@@ -59,7 +59,8 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(run=_train)
 
     command = commands.add_parser("evaluate", help="translate a test set and print BLEU and chrF")
-    command.add_argument("checkpoint", type=Path)
+    command.add_argument("checkpoint", type=Path, nargs="?", help="translate with this one")
+    command.add_argument("--translations", type=Path, help="score this file instead: a translation for each pair")
     command.add_argument("--data", required=True, metavar="FILE", help="as --input of prepare")
     command.add_argument("--limit", type=int, help="first so many pairs only")
     command.add_argument("--output", type=Path, help="write source, translation and reference as TSV")
@@ -135,27 +136,41 @@ def _train(options: argparse.Namespace) -> int:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    from training.checkpoint import Checkpoint
     from training.evaluate import score
     from training.readers import read_input
-    from training.search import translate
 
-    checkpoint = Checkpoint.load(options.checkpoint)
     pairs = list(itertools.islice(read_input(options.data), options.limit))
     if not pairs:
         raise TrainingError(f"{options.data} holds no pairs")
-    translations = translate(
-        checkpoint.build_model(),
-        checkpoint.source_vocabulary,
-        checkpoint.target_vocabulary,
-        [pair.source for pair in pairs],
-    )
+    if (options.checkpoint is None) == (options.translations is None):
+        raise TrainingError("evaluate takes either a checkpoint or --translations")
+    if options.checkpoint:
+        translations = _translate(options.checkpoint, [pair.source for pair in pairs])
+    else:
+        translations = _read_lines(options.translations)
+    if len(translations) != len(pairs):
+        raise TrainingError(f"{len(translations)} translations of {len(pairs)} sentences")
     print(json.dumps(asdict(score(translations, [pair.target for pair in pairs])), indent=2))
     if options.output:
         with options.output.open("w", encoding="utf-8") as file:
             for pair, translation in zip(pairs, translations, strict=True):
                 file.write(f"{pair.source}\t{translation}\t{pair.target}\n")
     return 0
+
+
+def _translate(path: Path, texts: list[str]) -> list[str]:
+    from training.checkpoint import Checkpoint
+    from training.search import translate
+
+    checkpoint = Checkpoint.load(path)
+    return translate(checkpoint.build_model(), checkpoint.source_vocabulary, checkpoint.target_vocabulary, texts)
+
+
+def _read_lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise TrainingError(f"--translations {path}: {error}") from None
 
 
 if __name__ == "__main__":

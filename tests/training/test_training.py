@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import torch
 from tests import synthetic
 from training.__main__ import main
 from training.checkpoint import Checkpoint, average, step_checkpoints
-from training.data import BatchStream, ParallelData
+from training.data import BatchStream, ParallelData, read_pairs
 from training.errors import TrainingError
 from training.loss import sequence_loss
 from training.model import build_model
@@ -210,3 +211,23 @@ def test_splitting_goes_by_origin() -> None:
     splits = [split_of(f"package-{index}", settings) for index in range(400)]
     assert 150 < splits.count("development") < 250
     assert splits == [split_of(f"package-{index}", settings) for index in range(400)]
+
+
+def test_evaluating_translations_and_checkpoints(
+    prepared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = str(prepared / "development.tsv")
+    (tmp_path / "same.txt").write_text("\n".join(target for _, target in read_pairs(Path(data))) + "\n")
+    assert main(["evaluate", "--translations", str(tmp_path / "same.txt"), "--data", data]) == 0
+    scores = json.loads(capsys.readouterr().out)
+    assert scores["bleu"] == pytest.approx(100)
+    assert scores["chrf"] == pytest.approx(100)
+    assert scores["num_sentences"] == len(read_pairs(Path(data)))
+    assert "version:" in scores["chrf_signature"]
+    make_trainer(prepared, tmp_path)._save()
+    checkpoint = str(step_checkpoints(tmp_path)[0])
+    assert main(["evaluate", checkpoint, "--data", data, "--limit", "5", "--output", str(tmp_path / "out.tsv")]) == 0
+    assert json.loads(capsys.readouterr().out)["num_sentences"] == 5
+    assert len((tmp_path / "out.tsv").read_text().splitlines()) == 5
+    assert main(["evaluate", "--data", data]) == 2
+    assert "either a checkpoint or --translations" in capsys.readouterr().err
