@@ -235,16 +235,24 @@ class ServedModel:
     def _spans(self, sentence: Sentence, links: list[Link], target_begin: int) -> list[AlignedSpan]:
         source = self.source_tokens(sentence.segment.text)
         target = self.target_offsets(sentence.translation.token_ids)
+        source_begin = sentence.segment.begin
         spans = []
         for link in links:
-            token, (begin, end) = source[link.source_index], target[link.target_index]
-            offset = sentence.segment.begin
+            token = source[link.source_index]
+            first, last = _trim(sentence.segment.text, token.begin, token.end)
+            begin, end = _trim(sentence.text, *target[link.target_index])
             spans.append(
                 AlignedSpan(
-                    offset + token.begin, offset + token.end, target_begin + begin, target_begin + end, link.weight
+                    source_begin + first, source_begin + last, target_begin + begin, target_begin + end, link.weight
                 )
             )
         return spans
+
+
+def _trim(text: str, begin: int, end: int) -> tuple[int, int]:
+    """The span without the white space before its word, which a token carries."""
+    part = text[begin:end]
+    return begin + len(part) - len(part.lstrip()), end
 
 
 def _put_together(segmentation: Segmentation, sentences: list[Sentence]) -> TextTranslation:

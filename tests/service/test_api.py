@@ -317,6 +317,8 @@ async def test_the_alignment_of_a_reversed_language_is_reversed(serve: Serve) ->
         assert 0 <= link.source_begin <= link.source_end <= len(source)
         assert 0 <= link.target_begin <= link.target_end <= len(best.text)
         assert 0 <= link.weight <= 1.0001
+    words = {best.text[link.target_begin : link.target_end] for link in best.alignment}
+    assert all(word == word.strip() for word in words)
     covered = "".join(best.text[link.target_begin : link.target_end] for link in best.alignment)
     assert covered.replace(" ", "") == "".join(best.text.split())
 
@@ -377,6 +379,8 @@ async def test_metrics_and_http(serve: Serve) -> None:
         await pb_grpc.TranslationServiceStub(channel).Translate(
             pb.TranslateRequest(texts=["cat", "big dog"], model_selection=EXACT)
         )
+        with pytest.raises(grpc.aio.AioRpcError):
+            await pb_grpc.TranslationServiceStub(channel).Translate(pb.TranslateRequest())
         metrics = await scrape(server.http_address)
         page = await get(server.http_address, "/")
         assert await get(server.http_address, "/readyz") == "ready\n"
@@ -386,7 +390,8 @@ async def test_metrics_and_http(serve: Serve) -> None:
     assert metrics[f'seq2serve_request_success_total{{finish_reason="end",{label}}}'] == 3  # one to warm up
     assert metrics[f"seq2serve_e2e_request_latency_seconds_count{{{label}}}"] == 3
     rpc = 'grpc_method="Translate",grpc_service="seq2serve.v1.TranslationService",grpc_type="unary"'
-    assert metrics[f"grpc_server_started_total{{{rpc}}}"] == 1
+    assert metrics[f"grpc_server_started_total{{{rpc}}}"] == 2
+    assert metrics[f'grpc_server_handled_total{{grpc_code="INVALID_ARGUMENT",{rpc}}}'] == 1
     assert metrics[f'grpc_server_handled_total{{grpc_code="OK",{rpc}}}'] == 1
     assert not any(name.split("{")[0].endswith("_created") for name in metrics)
     assert "exact" in page
