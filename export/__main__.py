@@ -31,6 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
                 licence=options.licence,
                 sentences=sentences,
                 scores=read_scores(options.scores) if options.scores else {},
+                notes=options.notes,
             ),
         )
     except (ExportError, TrainingError) as error:
@@ -57,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--name", help="what clients call the model; default: the recipe's name")
     parser.add_argument("--version", default="1")
     parser.add_argument("--licence", default="unspecified", help="for the model card")
+    parser.add_argument("--notes", default="", help="what the model card should say beside the facts")
     parser.add_argument("--sentences", type=Path, help="source sentences for the parity check, one per line")
     parser.add_argument("--scores", type=Path, help="JSON: scores by test set, for the model card")
     return parser

@@ -5,8 +5,8 @@ from __future__ import annotations
 from service.bundle.manifest import Manifest
 
 
-def model_card(manifest: Manifest) -> str:
-    """Markdown with what a user should know before trusting the model."""
+def model_card(manifest: Manifest, notes: str = "") -> str:
+    """Markdown with what a user should know before trusting the model; `notes` are the maker's own words."""
     training, parity = manifest.training, manifest.parity
     model = training.recipe["model"]
     sections = [
@@ -33,6 +33,8 @@ def model_card(manifest: Manifest) -> str:
         sections.append(
             f"- mean difference from the float32 model: {parity.mean_quantization_difference:.2g} nats per token"
         )
+    if notes:
+        sections += ["\n## Notes\n", notes]
     sections += ["\n## Licence\n", manifest.licence]
     return "\n".join(sections) + "\n"
 

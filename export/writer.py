@@ -63,6 +63,8 @@ class ExportOptions:
     """Source sentences for the parity check; random tokens where there are none."""
     scores: dict[str, Any] = field(default_factory=dict)
     """BLEU and chrF by test set, as `python -m training evaluate` prints them."""
+    notes: str = ""
+    """What the model card should say beside the facts."""
 
 
 def export(checkpoint: Checkpoint, directory: Path, options: ExportOptions) -> Manifest:
@@ -102,7 +104,7 @@ def _write(checkpoint: Checkpoint, directory: Path, options: ExportOptions) -> M
     )
     manifest = _describe(checkpoint, exportable, directory, options, parity)
     manifest.save(directory)
-    (directory / "MODEL_CARD.md").write_text(model_card(manifest), encoding="utf-8")
+    (directory / "MODEL_CARD.md").write_text(model_card(manifest, options.notes), encoding="utf-8")
     return manifest
 
 
