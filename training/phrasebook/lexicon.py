@@ -111,9 +111,16 @@ class Lexicon:
 
 
 @cache
+def load_words() -> dict[str, Any]:
+    """Every section of lexicon_en_ko.yaml, as it stands there."""
+    words: dict[str, Any] = yaml.safe_load((Path(__file__).parent / "lexicon_en_ko.yaml").read_text(encoding="utf-8"))
+    return words
+
+
+@cache
 def load_lexicon() -> Lexicon:
-    """Read lexicon_en_ko.yaml."""
-    words = yaml.safe_load((Path(__file__).parent / "lexicon_en_ko.yaml").read_text(encoding="utf-8"))
+    """The words of lexicon_en_ko.yaml, by class."""
+    words = load_words()
     places = tuple(Noun(*entry) for entry in words["places"])
     return Lexicon(
         subjects=tuple(Subject(*entry) for entry in words["subjects"]),
