@@ -4,8 +4,6 @@ ARG EXTRA=cpu
 WORKDIR /src
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY service service
-COPY export export
-COPY training training
 RUN python -m venv /opt/seq2serve \
     && /opt/seq2serve/bin/pip install --no-cache-dir --constraint constraints.txt ".[${EXTRA}]"
 

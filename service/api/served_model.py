@@ -22,6 +22,7 @@ from service.settings import Settings
 from service.text.segmentation import Segment, Segmentation, segment
 
 MAX_TOKENS_PER_SOURCE_TOKEN, MIN_MAX_TOKENS = 3, 16
+LONG_TEXT_CHARACTERS = 2000
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ class ServedModel:
         Raises:
             ServiceError: see `Worker.translate`; or the prefix does not suit the text.
         """
-        segmentation = self.segment(text)
+        segmentation = await self._segment(text)
         self._check_prefix(segmentation, decoding)
         shared = slots or self.slots()
 
@@ -130,7 +131,7 @@ class ServedModel:
         self, text: str, decoding: Decoding, deadline_seconds: float | None
     ) -> AsyncGenerator[str | TextTranslation]:
         """Translate a text sentence after sentence; gives pieces of text that add up to the whole, then the whole."""
-        segmentation = self.segment(text)
+        segmentation = await self._segment(text)
         self._check_prefix(segmentation, decoding)
         sentences: list[Sentence] = []
         for part in segmentation.segments:
@@ -200,6 +201,10 @@ class ServedModel:
                 if isinstance(event, FinishedEvent):
                     return self._sentence(part, source_ids, event.translation)
         raise AssertionError("a worker's events end with a FinishedEvent or an error")
+
+    async def _segment(self, text: str) -> Segmentation:
+        # A long text is cut in a thread, so that the others' requests go on meanwhile.
+        return self.segment(text) if len(text) <= LONG_TEXT_CHARACTERS else await asyncio.to_thread(self.segment, text)
 
     def _readable_ids(self, part: Segment) -> tuple[int, ...]:
         source_ids = self.source_ids(part.text)
