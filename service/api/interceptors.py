@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import aclosing
+from contextlib import aclosing, asynccontextmanager
 from typing import Any, TypeAlias
 
 import grpc
@@ -53,20 +53,28 @@ class _Call:
         self._labels = (kind, service, name)
         self._metrics = metrics
 
-    def started(self) -> float:
+    @asynccontextmanager
+    async def watch(self, context: Context) -> AsyncGenerator[None]:
+        """Around the handler: counts the RPC and its outcome, and ends it with the status of an error."""
+        started, failure = time.perf_counter(), None
         self._metrics.rpc_started.labels(*self._labels).inc()
-        return time.perf_counter()
+        try:
+            yield
+        except BaseException as error:
+            failure = type(error)
+            if not is_foreseen(error):
+                raise
+            failure = grpc.aio.AbortError
+            await abort(context, error)  # type: ignore[arg-type]
+        finally:
+            self._metrics.rpc_handled.labels(*self._labels, _code_of(context, failure)).inc()
+            self._metrics.rpc_seconds.labels(*self._labels).observe(time.perf_counter() - started)
 
     def received(self) -> None:
         self._metrics.rpc_received.labels(*self._labels).inc()
 
     def sent(self) -> None:
         self._metrics.rpc_sent.labels(*self._labels).inc()
-
-    def handled(self, started: float, context: Context, error: type[BaseException] | None) -> None:
-        code = _code_of(context, error)
-        self._metrics.rpc_handled.labels(*self._labels, code).inc()
-        self._metrics.rpc_seconds.labels(*self._labels).observe(time.perf_counter() - started)
 
 
 def _code_of(context: Context, error: type[BaseException] | None) -> str:
@@ -95,21 +103,11 @@ def _wrap(handler: Any, call: _Call, request: Descriptor) -> Handler:
 
 def _unary(behavior: Callable[[Any, Context], Awaitable[Any]], call: _Call) -> Callable[[Any, Context], Awaitable[Any]]:
     async def wrapped(request: Any, context: Context) -> Any:
-        started, failure = call.started(), None
-        call.received()
-        try:
+        async with call.watch(context):
+            call.received()
             response = await behavior(_parsed(request), context)
-        except BaseException as error:
-            failure = type(error)
-            if not is_foreseen(error):
-                raise
-            failure = grpc.aio.AbortError
-            await abort(context, error)  # type: ignore[arg-type]
-        else:
             call.sent()
             return response
-        finally:
-            call.handled(started, context, failure)
 
     return wrapped
 
@@ -119,8 +117,7 @@ def _streaming(
 ) -> Callable[[Any, Context], Awaitable[None]]:
     # Written as a coroutine: gRPC leaves a cancelled generator to the garbage collector, and its row with it.
     async def wrapped(request: Any, context: Context) -> None:
-        started, failure = call.started(), None
-        try:
+        async with call.watch(context):
             if hasattr(request, "__aiter__"):
                 responses = behavior(_parsed_stream(request, call), context)
             else:
@@ -130,14 +127,6 @@ def _streaming(
                 async for response in responses:
                     await context.write(response)
                     call.sent()
-        except BaseException as error:
-            failure = type(error)
-            if not is_foreseen(error):
-                raise
-            failure = grpc.aio.AbortError
-            await abort(context, error)  # type: ignore[arg-type]
-        finally:
-            call.handled(started, context, failure)
 
     return wrapped
 
