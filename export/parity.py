@@ -107,7 +107,7 @@ def decode_with_engine(bundle: Bundle, sources: Sequence[Sequence[int]], max_tar
     while engine.has_work:
         for event in engine.step():
             if isinstance(event, FinishedEvent):
-                translations[event.request_id] = list(event.translation.token_ids)
+                translations[event.request_id] = list(event.translations[0].token_ids)
     return [translations[index] for index in range(len(sources))]
 
 

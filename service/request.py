@@ -17,6 +17,15 @@ class FinishReason(enum.Enum):
     """The maximum number of target tokens was reached; the text may be cut off."""
 
 
+class Priority(enum.Enum):
+    """Who goes first when rows are scarce."""
+
+    INTERACTIVE = "interactive"
+    """Somebody waits for it."""
+    BATCH = "batch"
+    """Lets interactive requests pass, for a few seconds at most."""
+
+
 @dataclass(frozen=True, slots=True)
 class SamplingOptions:
     """Random choice among the model's candidates."""
@@ -33,16 +42,39 @@ class SamplingOptions:
 
 @dataclass(frozen=True, slots=True)
 class DecodingOptions:
-    """How to choose the target tokens of one request."""
+    """How to choose the target tokens of one request: beam search where `beam_size` is above 1, else sampling where it
+    is set, else the most probable token at every step."""
 
     max_target_tokens: int
     """End of sentence not counted."""
     min_target_tokens: int = 0
     """No end of sentence before this many tokens."""
+    beam_size: int = 1
+    """Hypotheses kept at every step."""
+    num_hypotheses: int = 1
+    """Translations to return; with a beam at most its size."""
+    length_penalty: float = DEFAULT_LENGTH_PENALTY
+    """Exponent alpha; see `service.search.score`."""
+    is_early_stopping: bool = True
+    """Stop when as many hypotheses as the beam is wide have ended; else when none that runs can still win."""
     prefix: tuple[int, ...] = ()
     """Tokens that the translation begins with."""
     sampling: SamplingOptions | None = None
-    """None: the most probable token at every step."""
+    are_alternatives: bool = False
+    """Return the `num_hypotheses` best tokens after the prefix, each continued by itself."""
+    repetition_penalty: float = 1.0
+    """Log-probabilities of tokens that the hypothesis holds already are multiplied by this."""
+    no_repeat_ngram_size: int = 0
+    """No sequence of this many tokens comes twice; 0: no such limit."""
+    forbidden: tuple[tuple[int, ...], ...] = ()
+    """Token sequences that the translation must not contain."""
+    required: tuple[tuple[int, ...], ...] = ()
+    """Token sequences that the translation must contain; needs a beam."""
+
+    @property
+    def num_rows(self) -> int:
+        """Rows that the search may hold at once."""
+        return max(self.beam_size, self.num_hypotheses)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +89,9 @@ class Request:
     """On the engine's clock."""
     deadline_seconds: float | None = None
     """On the engine's clock; None: no deadline."""
+    priority: Priority = Priority.INTERACTIVE
+    is_streaming: bool = False
+    """Whether tokens are told as they become certain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +108,14 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class Translation:
-    """The target tokens of one sentence."""
+    """The target tokens of one hypothesis."""
 
     token_ids: tuple[int, ...]
     """Without end of sentence."""
     token_log_probs: tuple[float, ...]
-    """Natural logarithms; one more than `token_ids` where the sentence ended by itself."""
+    """The model's own, natural logarithms; one more than `token_ids` where the sentence ended by itself."""
+    score: float
+    """What hypotheses are ranked by; see `service.search.score`."""
     finish_reason: FinishReason
 
     @property
@@ -88,11 +125,11 @@ class Translation:
 
 
 @dataclass(frozen=True, slots=True)
-class TokenEvent:
-    """A request has one more token."""
+class TokensEvent:
+    """A streaming request has more tokens that no later step takes back."""
 
     request_id: int
-    token_id: int
+    token_ids: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +137,8 @@ class FinishedEvent:
     """A request is done."""
 
     request_id: int
-    translation: Translation
+    translations: tuple[Translation, ...]
+    """Best first; at least one."""
     timing: Timing
 
 
@@ -112,4 +150,4 @@ class FailedEvent:
     error: Exception = field(compare=False)
 
 
-Event = TokenEvent | FinishedEvent | FailedEvent
+Event = TokensEvent | FinishedEvent | FailedEvent

@@ -30,6 +30,7 @@ class Settings:
     )
     num_threads: int = _setting(0, "threads of the model; 0: one for each core this process may use")
     max_rows: int = _setting(64, "sentences decoded together, for each model", minimum=1)
+    max_beam_size: int = _setting(8, "hypotheses of one sentence, at most max_rows", minimum=1)
     max_waiting: int = _setting(1024, "sentences that may wait, for each model; more are refused", minimum=1)
     max_encoder_tokens: int = _setting(2048, "source tokens, padding included, encoded between two steps", minimum=1)
     max_texts: int = _setting(128, "texts in one request", minimum=1)

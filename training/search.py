@@ -1,11 +1,16 @@
-"""Greedy decoding in PyTorch: the reference that the served engine must equal, and what evaluation uses."""
+"""Search in PyTorch: the slow references that the served engine must equal, and what evaluation uses.
+
+K running hypotheses, V vocabulary size.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from training.data import pad
 from training.transformer import Transformer
@@ -47,6 +52,103 @@ def greedy(model: Transformer, sources: Sequence[Sequence[int]], max_tokens: Seq
         if not running:
             break
     return translations
+
+
+@dataclass(frozen=True)
+class BeamSettings:
+    """How `beam_search` searches."""
+
+    beam_size: int
+    max_tokens: int
+    """End of sentence not counted."""
+    num_hypotheses: int = 1
+    length_penalty: float = 0.6
+    """Exponent alpha of Wu et al. (2016), equation 14."""
+    is_early_stopping: bool = True
+    """Stop at `beam_size` finished hypotheses; else when none that runs can still win."""
+    min_tokens: int = 0
+
+
+@dataclass(frozen=True)
+class BeamHypothesis:
+    """A result of beam search."""
+
+    token_ids: tuple[int, ...]
+    """Without end of sentence."""
+    log_prob: float
+    """Of all tokens, and of the end where `is_ended`, in nats."""
+    score: float
+    """Log-probability over length penalty."""
+    is_ended: bool
+
+
+NextLogProbs = Callable[[Sequence[tuple[int, ...]]], Tensor]
+"""From K translations so far to the log-probabilities (K, V) of what comes next."""
+
+
+def beam_search(next_log_probs: NextLogProbs, settings: BeamSettings, end_id: int = END_ID) -> list[BeamHypothesis]:
+    """Beam search by the book, without caches: at every step the best of all K times V extensions.
+
+    Extensions that end and rank among the `beam_size` best are kept as results; the best that do not end go on.
+
+    Returns:
+        The `num_hypotheses` best by score, best first.
+    """
+    running: list[tuple[float, tuple[int, ...]]] = [(0.0, ())]
+    finished: list[BeamHypothesis] = []
+    while running:
+        log_probs = next_log_probs([tokens for _, tokens in running]).double()
+        if len(running[0][1]) < settings.min_tokens:
+            log_probs[:, end_id] = float("-inf")
+        totals = log_probs + torch.tensor([total for total, _ in running], dtype=torch.float64)[:, None]
+        ranked = totals.flatten().sort(descending=True, stable=True)
+        going_on: list[tuple[float, tuple[int, ...]]] = []
+        for rank in range(2 * settings.beam_size):
+            total, index = float(ranked.values[rank]), int(ranked.indices[rank])
+            tokens, token = running[index // totals.shape[1]][1], index % totals.shape[1]
+            if token != end_id:
+                going_on.append((total, (*tokens, token)))
+            elif rank < settings.beam_size:
+                finished.append(_hypothesis(tokens, total, settings, is_ended=True))
+        running = going_on[: settings.beam_size]
+        if len(running[0][1]) == settings.max_tokens:
+            finished += [_hypothesis(tokens, total, settings, is_ended=False) for total, tokens in running]
+            running = []
+        finished = sorted(finished, key=lambda hypothesis: -hypothesis.score)[: settings.beam_size]
+        if running and _is_decided(running[0][0], finished, settings):
+            running = []
+    return finished[: settings.num_hypotheses]
+
+
+def next_log_probs(model: Transformer, source: Sequence[int]) -> NextLogProbs:
+    """What `beam_search` asks of a model: every translation so far is read anew.
+
+    Args:
+        model: in evaluation mode.
+        source: ids, end of sentence included.
+    """
+
+    @torch.inference_mode()
+    def compute(translations: Sequence[tuple[int, ...]]) -> Tensor:
+        inputs = torch.tensor([[BEGIN_ID, *tokens] for tokens in translations])
+        sources = torch.tensor([list(source)] * len(inputs))
+        states = model(sources, torch.full((len(inputs),), len(source)), inputs)
+        log_probs: Tensor = model.logits(states[:, -1]).float().log_softmax(dim=-1)
+        return log_probs
+
+    return compute
+
+
+def _hypothesis(tokens: tuple[int, ...], total: float, settings: BeamSettings, is_ended: bool) -> BeamHypothesis:
+    score = total / ((5 + len(tokens) + is_ended) / 6) ** settings.length_penalty
+    return BeamHypothesis(tokens, total, score, is_ended)
+
+
+def _is_decided(best_total: float, finished: list[BeamHypothesis], settings: BeamSettings) -> bool:
+    if settings.is_early_stopping:
+        return len(finished) >= settings.beam_size
+    bound = best_total / ((5 + settings.max_tokens + 1) / 6) ** settings.length_penalty
+    return len(finished) >= settings.num_hypotheses and finished[settings.num_hypotheses - 1].score >= bound
 
 
 def translate(

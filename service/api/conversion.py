@@ -6,20 +6,28 @@ import math
 import secrets
 from collections.abc import Sequence
 
-from service.api.served_model import Decoding, ServedModel, TextTranslation
+from service.api.served_model import Decoding, ServedModel
+from service.api.text_translation import TextTranslation
 from service.errors import FieldViolation, InvalidRequestError
 from service.pb.seq2serve.v1 import translation_service_pb2 as pb
-from service.request import DecodingOptions, FinishReason, SamplingOptions
+from service.request import DEFAULT_LENGTH_PENALTY, DecodingOptions, FinishReason, Priority, SamplingOptions
 from service.settings import Settings
+from service.text.terminology import Term, places_of
 
-MAX_BEAM_SIZE = 1
-"""Beam search is not built yet; greedy search and sampling are."""
 MAX_LENGTH_PENALTY = 5.0
+MAX_REPETITION_PENALTY = 10.0
+MAX_NGRAM_SIZE = 64
+MAX_PHRASES, MAX_PHRASE_CHARACTERS = 32, 200
 TEMPERATURES = (0.01, 10.0)
+TERMINOLOGY_BEAM_SIZE = 8
 
 _FINISH_REASONS = {
     FinishReason.END: pb.FINISH_REASON_END,
     FinishReason.LENGTH: pb.FINISH_REASON_LENGTH,
+}
+_PRIORITIES = {
+    pb.PRIORITY_INTERACTIVE: Priority.INTERACTIVE,
+    pb.PRIORITY_BATCH: Priority.BATCH,
 }
 
 
@@ -49,12 +57,13 @@ def text_violation(text: str, field: str, settings: Settings) -> FieldViolation 
     return None
 
 
-def decoding_of(message: pb.DecodingOptions, model: ServedModel, prefix: str = "") -> Decoding:
+def decoding_of(message: pb.DecodingOptions, model: ServedModel, priority: Priority, prefix: str = "") -> Decoding:
     """Check decoding options against the model's limits.
 
     Args:
         message: as sent.
         model: whose limits apply.
+        priority: who goes first.
         prefix: of the field's name, for options inside another message: `config.`.
 
     Raises:
@@ -62,11 +71,67 @@ def decoding_of(message: pb.DecodingOptions, model: ServedModel, prefix: str = "
     """
     limits = model.manifest.limits
     checks = _Checks(f"{prefix}decoding.")
-    beam_size = checks.within(message, "beam_size", 1, MAX_BEAM_SIZE, default=1)
-    checks.within(message, "num_hypotheses", 1, beam_size, default=1)
-    checks.within(message, "length_penalty", 0.0, MAX_LENGTH_PENALTY, default=0.0)
     most = checks.within(message, "max_target_tokens", 1, limits.max_target_tokens, default=limits.max_target_tokens)
     fewest = checks.within(message, "min_target_tokens", 0, most, default=0)
+    beam_size, num_hypotheses = _check_widths(message, model, checks)
+    options = DecodingOptions(
+        max_target_tokens=int(most),
+        min_target_tokens=int(fewest),
+        beam_size=beam_size,
+        num_hypotheses=num_hypotheses,
+        length_penalty=checks.within(message, "length_penalty", 0.0, MAX_LENGTH_PENALTY, DEFAULT_LENGTH_PENALTY),
+        is_early_stopping=message.early_stopping if message.HasField("early_stopping") else True,
+        sampling=_sampling_of(message, model, checks),
+        are_alternatives=message.return_alternatives,
+        repetition_penalty=checks.within(message, "repetition_penalty", 1.0, MAX_REPETITION_PENALTY, default=1.0),
+        no_repeat_ngram_size=int(checks.within(message, "no_repeat_ngram_size", 0, MAX_NGRAM_SIZE, default=0)),
+    )
+    checks.phrases("forbidden_phrases", message.forbidden_phrases)
+    checks.phrases("terminology", [term.source for term in message.terminology], ".source")
+    checks.phrases("terminology", [term.target for term in message.terminology], ".target")
+    checks.finish()
+    return Decoding(
+        max_target_tokens=int(most) if message.HasField("max_target_tokens") else None,
+        options=options,
+        target_prefix=message.target_prefix,
+        forbidden_phrases=tuple(message.forbidden_phrases),
+        terms=tuple(Term(term.source, term.target) for term in message.terminology),
+        beam_size_without_terms=beam_size if message.HasField("beam_size") else num_hypotheses,
+        priority=priority,
+    )
+
+
+def priority_of(priority: pb.Priority, default: Priority, field: str = "priority") -> Priority:
+    """Who goes first.
+
+    Raises:
+        InvalidRequestError: a number that the enum does not have.
+    """
+    if priority == pb.PRIORITY_UNSPECIFIED:
+        return default
+    if priority not in _PRIORITIES:
+        raise InvalidRequestError.of(field, f"{priority} is no Priority")
+    return _PRIORITIES[priority]
+
+
+def _check_widths(message: pb.DecodingOptions, model: ServedModel, checks: _Checks) -> tuple[int, int]:
+    """Beam size and number of hypotheses, and what cannot be together with a beam."""
+    widest = model.max_beam_size
+    default = min(TERMINOLOGY_BEAM_SIZE, widest) if message.terminology else 1
+    beam_size = int(checks.within(message, "beam_size", 1, widest, default=default))
+    is_apart = bool(message.temperature) or message.return_alternatives
+    most = widest if is_apart else beam_size
+    num_hypotheses = int(checks.within(message, "num_hypotheses", 1, most, default=1))
+    if message.terminology and (beam_size == 1 or is_apart):
+        checks.refuse("terminology", "needs a beam: beam_size above 1, no temperature, no return_alternatives")
+    elif beam_size > 1 and is_apart:
+        checks.refuse("beam_size", "cannot be above 1 together with temperature or return_alternatives")
+    if message.temperature and message.return_alternatives:
+        checks.refuse("return_alternatives", "cannot be set together with temperature")
+    return beam_size, num_hypotheses
+
+
+def _sampling_of(message: pb.DecodingOptions, model: ServedModel, checks: _Checks) -> SamplingOptions | None:
     temperature = float(message.temperature)
     if temperature != 0.0:
         checks.within(message, "temperature", *TEMPERATURES, default=0.0)
@@ -74,17 +139,10 @@ def decoding_of(message: pb.DecodingOptions, model: ServedModel, prefix: str = "
     top_p = checks.within(message, "top_p", 0.0, 1.0, default=1.0)
     if top_p == 0.0:
         checks.refuse("top_p", "must be above 0")
-    checks.finish()
-    sampling = None
-    if temperature:
-        seed = message.seed if message.HasField("seed") else secrets.randbits(64)
-        sampling = SamplingOptions(temperature, int(top_k), float(top_p), seed)
-    options = DecodingOptions(max_target_tokens=int(most), min_target_tokens=int(fewest), sampling=sampling)
-    return Decoding(
-        max_target_tokens=int(most) if message.HasField("max_target_tokens") else None,
-        options=options,
-        target_prefix=message.target_prefix,
-    )
+    if not temperature:
+        return None
+    seed = message.seed if message.HasField("seed") else secrets.randbits(64)
+    return SamplingOptions(temperature, int(top_k), float(top_p), seed)
 
 
 class _Checks:
@@ -105,6 +163,15 @@ class _Checks:
         self.refuse(name, f"{value:g} is out of range; {limits}")
         return default
 
+    def phrases(self, name: str, phrases: Sequence[str], part: str = "") -> None:
+        """Note what is wrong with the number and length of phrases."""
+        if len(phrases) > MAX_PHRASES:
+            self.refuse(name, f"{len(phrases)} given; limit {MAX_PHRASES}")
+        for index, phrase in enumerate(phrases[:MAX_PHRASES]):
+            if not phrase.strip() or len(phrase) > MAX_PHRASE_CHARACTERS:
+                limits = f"limits 1 to {MAX_PHRASE_CHARACTERS}, not all white space"
+                self.refuse(f"{name}[{index}]{part}", f"{len(phrase)} characters; {limits}")
+
     def refuse(self, name: str, description: str) -> None:
         """Note a violation."""
         self._violations.append(FieldViolation(self._prefix + name, description))
@@ -115,13 +182,29 @@ class _Checks:
             raise InvalidRequestError(self._violations)
 
 
-async def result_of(model: ServedModel, translated: TextTranslation, wanted: pb.ReturnOptions) -> pb.TranslationResult:
-    """A translation as clients get it."""
+async def result_of(
+    model: ServedModel, translations: Sequence[TextTranslation], decoding: Decoding, wanted: pb.ReturnOptions
+) -> pb.TranslationResult:
+    """The translations of one text, best first, as clients get them."""
+    best = translations[0]
+    return pb.TranslationResult(
+        hypotheses=[await _hypothesis_of(model, translated, decoding, wanted) for translated in translations],
+        num_source_tokens=sum(len(sentence.source_ids) for sentence in best.sentences),
+        num_target_tokens=sum(len(sentence.translation.token_ids) for sentence in best.sentences),
+    )
+
+
+async def _hypothesis_of(
+    model: ServedModel, translated: TextTranslation, decoding: Decoding, wanted: pb.ReturnOptions
+) -> pb.Hypothesis:
     hypothesis = pb.Hypothesis(text=translated.text, finish_reason=_FINISH_REASONS[translated.finish_reason])
-    log_probs = translated.token_log_probs
+    hypothesis.applied_terms.extend(
+        pb.AppliedTerm(term=place.term, target_begin=place.begin, target_end=place.end)
+        for place in places_of(decoding.terms, translated.text)
+    )
     if wanted.scores:
-        hypothesis.log_prob = sum(log_probs)
-        hypothesis.score = sum(log_probs) / max(1, len(log_probs))
+        hypothesis.log_prob = sum(translated.token_log_probs)
+        hypothesis.score = translated.score
     if wanted.token_log_probs:
         for sentence in translated.sentences:
             ids = (*sentence.translation.token_ids, model.manifest.vocabulary.end_id)
@@ -137,11 +220,7 @@ async def result_of(model: ServedModel, translated: TextTranslation, wanted: pb.
             )
             for span in await model.align(translated)
         )
-    return pb.TranslationResult(
-        hypotheses=[hypothesis],
-        num_source_tokens=sum(len(sentence.source_ids) for sentence in translated.sentences),
-        num_target_tokens=sum(len(sentence.translation.token_ids) for sentence in translated.sentences),
-    )
+    return hypothesis
 
 
 def tokens_of(model: ServedModel, token_ids: Sequence[int], log_probs: Sequence[float]) -> list[pb.Token]:

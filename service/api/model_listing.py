@@ -7,7 +7,6 @@ from typing import Any, TypeAlias
 
 import grpc
 
-from service.api.conversion import MAX_BEAM_SIZE
 from service.api.models import Models
 from service.api.served_model import ServedModel
 from service.errors import InvalidRequestError
@@ -58,7 +57,7 @@ def _describe(model: ServedModel) -> pb.Model:
         sha256=manifest.sha256,
         max_source_tokens=manifest.limits.max_source_tokens,
         max_target_tokens=manifest.limits.max_target_tokens,
-        max_beam_size=MAX_BEAM_SIZE,
+        max_beam_size=model.max_beam_size,
         state=pb.MODEL_STATE_READY,
         training_data=manifest.training.data,
         licence=manifest.licence,

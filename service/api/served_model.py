@@ -8,6 +8,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 
 from service.api.explanation import Explanation, Link, align, explain
+from service.api.text_translation import Sentence, TextTranslation, put_together
 from service.bundle.bundle import Bundle
 from service.bundle.tokenizer import TextStream, Token
 from service.engine.engine import Engine
@@ -17,9 +18,10 @@ from service.engine.scheduler import Scheduler
 from service.engine.worker import Worker
 from service.errors import InvalidRequestError
 from service.metrics import Metrics
-from service.request import DecodingOptions, FinishedEvent, FinishReason, TokenEvent, Translation
+from service.request import DecodingOptions, FinishedEvent, Priority, TokensEvent
 from service.settings import Settings
 from service.text.segmentation import Segment, Segmentation, segment
+from service.text.terminology import Term, terms_in
 
 MAX_TOKENS_PER_SOURCE_TOKEN, MIN_MAX_TOKENS = 3, 16
 LONG_TEXT_CHARACTERS = 2000
@@ -27,21 +29,17 @@ LONG_TEXT_CHARACTERS = 2000
 
 @dataclass(frozen=True)
 class Decoding:
-    """What a client asked of the decoding; tokens of `max` and prefix depend on the model."""
+    """What a client asked of the decoding; what is text here becomes tokens of the model for every sentence."""
 
     max_target_tokens: int | None
+    """None: by the source's length."""
     options: DecodingOptions
     target_prefix: str = ""
-
-
-@dataclass(frozen=True)
-class Sentence:
-    """A translated segment."""
-
-    segment: Segment
-    source_ids: tuple[int, ...]
-    translation: Translation
-    text: str
+    forbidden_phrases: tuple[str, ...] = ()
+    terms: tuple[Term, ...] = ()
+    beam_size_without_terms: int = 1
+    """For sentences that hold none of the terms."""
+    priority: Priority = Priority.INTERACTIVE
 
 
 @dataclass(frozen=True)
@@ -55,26 +53,6 @@ class AlignedSpan:
     weight: float
 
 
-@dataclass(frozen=True)
-class TextTranslation:
-    """A translated text."""
-
-    text: str
-    segmentation: Segmentation
-    sentences: tuple[Sentence, ...]
-
-    @property
-    def finish_reason(self) -> FinishReason:
-        """LENGTH where any sentence was cut off."""
-        reasons = {sentence.translation.finish_reason for sentence in self.sentences}
-        return FinishReason.LENGTH if FinishReason.LENGTH in reasons else FinishReason.END
-
-    @property
-    def token_log_probs(self) -> list[float]:
-        """Of all sentences."""
-        return [value for sentence in self.sentences for value in sentence.translation.token_log_probs]
-
-
 class ServedModel:
     """One bundle, its engine and its worker."""
 
@@ -86,6 +64,7 @@ class ServedModel:
         scheduler = Scheduler(settings.max_waiting, settings.max_encoder_tokens)
         engine = Engine(OnnxRunner(bundle), cache, scheduler)
         self.num_cache_bytes = cache.num_bytes
+        self.max_beam_size = min(settings.max_beam_size, settings.max_rows)
         self.worker = Worker(self.manifest.name, engine, metrics, on_failure)
         self._max_under_way = min(settings.max_rows, settings.max_waiting)
         metrics.queue_limit.labels(self.manifest.name).set(settings.max_waiting)
@@ -100,7 +79,7 @@ class ServedModel:
         decoding: Decoding,
         deadline_seconds: float | None,
         slots: asyncio.Semaphore | None = None,
-    ) -> TextTranslation:
+    ) -> tuple[TextTranslation, ...]:
         """Translate a text, its sentences side by side.
 
         Args:
@@ -109,14 +88,17 @@ class ServedModel:
             deadline_seconds: on the clock of time.monotonic.
             slots: shared by the texts of one call; see `slots`.
 
+        Returns:
+            Best first; at least one.
+
         Raises:
-            ServiceError: see `Worker.translate`; or the prefix does not suit the text.
+            ServiceError: see `Worker.translate`; or the options do not suit the text.
         """
         segmentation = await self._segment(text)
-        self._check_prefix(segmentation, decoding)
+        _check_single_sentence(segmentation, decoding)
         shared = slots or self.slots()
 
-        async def run(part: Segment) -> Sentence:
+        async def run(part: Segment) -> list[Sentence]:
             async with shared:
                 return await self._translate_segment(part, decoding, deadline_seconds)
 
@@ -125,33 +107,31 @@ class ServedModel:
                 tasks = [group.create_task(run(part)) for part in segmentation.segments]
         except ExceptionGroup as failures:
             raise failures.exceptions[0] from None  # the first cancelled the others
-        return _put_together(segmentation, [task.result() for task in tasks])
+        return put_together(segmentation, [task.result() for task in tasks], decoding.options.num_hypotheses)
 
     async def stream(
         self, text: str, decoding: Decoding, deadline_seconds: float | None
-    ) -> AsyncGenerator[str | TextTranslation]:
-        """Translate a text sentence after sentence; gives pieces of text that add up to the whole, then the whole."""
+    ) -> AsyncGenerator[str | tuple[TextTranslation, ...]]:
+        """Translate sentence after sentence; gives pieces of text that add up to the best translation, then all."""
         segmentation = await self._segment(text)
-        self._check_prefix(segmentation, decoding)
-        sentences: list[Sentence] = []
+        _check_single_sentence(segmentation, decoding)
+        hypotheses: list[list[Sentence]] = []
         for part in segmentation.segments:
             if part.before:
                 yield part.before
-            source_ids = self._readable_ids(part)
+            source_ids, options = self._prepare(part, decoding)
             growing = TextStream(self.bundle.target_tokenizer)
-            options = self._options(source_ids, decoding)
-            async with aclosing(
-                self.worker.translate(source_ids, options, deadline_seconds, is_streaming=True)
-            ) as events:
+            events = self.worker.translate(source_ids, options, deadline_seconds, decoding.priority, is_streaming=True)
+            async with aclosing(events):
                 async for event in events:
-                    fresh = growing.push([event.token_id]) if isinstance(event, TokenEvent) else growing.finish()
+                    fresh = growing.push(event.token_ids) if isinstance(event, TokensEvent) else growing.finish()
                     if fresh:
                         yield fresh
                     if isinstance(event, FinishedEvent):
-                        sentences.append(self._sentence(part, source_ids, event.translation))
+                        hypotheses.append(self._sentences(part, source_ids, event))
         if segmentation.after:
             yield segmentation.after
-        yield _put_together(segmentation, sentences)
+        yield put_together(segmentation, hypotheses, decoding.options.num_hypotheses)
 
     def segment(self, text: str) -> Segmentation:
         """Cut a text into sentences that the model can read."""
@@ -193,49 +173,52 @@ class ServedModel:
         """The source's tokens with offsets, without end of sentence."""
         return self.bundle.source_tokenizer.tokens(text)
 
-    async def _translate_segment(self, part: Segment, decoding: Decoding, deadline_seconds: float | None) -> Sentence:
-        source_ids = self._readable_ids(part)
-        options = self._options(source_ids, decoding)
-        async with aclosing(self.worker.translate(source_ids, options, deadline_seconds)) as events:
+    async def _translate_segment(
+        self, part: Segment, decoding: Decoding, deadline_seconds: float | None
+    ) -> list[Sentence]:
+        source_ids, options = self._prepare(part, decoding)
+        async with aclosing(self.worker.translate(source_ids, options, deadline_seconds, decoding.priority)) as events:
             async for event in events:
                 if isinstance(event, FinishedEvent):
-                    return self._sentence(part, source_ids, event.translation)
+                    return self._sentences(part, source_ids, event)
         raise AssertionError("a worker's events end with a FinishedEvent or an error")
 
     async def _segment(self, text: str) -> Segmentation:
         # A long text is cut in a thread, so that the others' requests go on meanwhile.
         return self.segment(text) if len(text) <= LONG_TEXT_CHARACTERS else await asyncio.to_thread(self.segment, text)
 
-    def _readable_ids(self, part: Segment) -> tuple[int, ...]:
+    def _prepare(self, part: Segment, decoding: Decoding) -> tuple[tuple[int, ...], DecodingOptions]:
+        """The source ids of a segment and how to decode it, in tokens."""
         source_ids = self.source_ids(part.text)
         limit = self.manifest.limits.max_source_tokens
         if len(source_ids) > limit:  # one character that the vocabulary spells in more tokens than the model reads
             raise InvalidRequestError.of("text", f"{part.text!r} makes {len(source_ids)} tokens; limit {limit}")
-        return source_ids
-
-    def _sentence(self, part: Segment, source_ids: tuple[int, ...], translation: Translation) -> Sentence:
-        return Sentence(part, source_ids, translation, self.bundle.target_tokenizer.decode(translation.token_ids))
-
-    def _options(self, source_ids: tuple[int, ...], decoding: Decoding) -> DecodingOptions:
-        limit = self.manifest.limits.max_target_tokens
-        most = decoding.max_target_tokens or min(limit, MAX_TOKENS_PER_SOURCE_TOKEN * len(source_ids) + MIN_MAX_TOKENS)
-        prefix = tuple(self.bundle.target_tokenizer.encode(decoding.target_prefix))
-        return replace(
-            decoding.options,
-            max_target_tokens=max(most, decoding.options.min_target_tokens, len(prefix)),
+        tokenizer, options = self.bundle.target_tokenizer, decoding.options
+        prefix = tuple(tokenizer.encode(decoding.target_prefix))
+        required = tuple(tuple(tokenizer.encode(term.target)) for term in terms_in(part.text, decoding.terms))
+        fewest = max(options.min_target_tokens, len(prefix) + sum(map(len, set(required))))
+        options = replace(
+            options,
+            max_target_tokens=self._max_target_tokens(len(source_ids), fewest, decoding),
             prefix=prefix,
+            forbidden=tuple(ids for phrase in decoding.forbidden_phrases for ids in tokenizer.variants(phrase)),
+            required=required,
+            # Terms that a sentence does not have need no beam for their sake.
+            beam_size=options.beam_size if required or not decoding.terms else decoding.beam_size_without_terms,
         )
+        return source_ids, options
 
-    def _check_prefix(self, segmentation: Segmentation, decoding: Decoding) -> None:
-        if not decoding.target_prefix:
-            return
-        field = "decoding.target_prefix"
-        if len(segmentation.segments) > 1:
-            raise InvalidRequestError.of(field, f"the text has {len(segmentation.segments)} sentences; limit 1")
+    def _max_target_tokens(self, num_source_tokens: int, fewest: int, decoding: Decoding) -> int:
         limit = decoding.max_target_tokens or self.manifest.limits.max_target_tokens
-        length = len(self.bundle.target_tokenizer.encode(decoding.target_prefix))
-        if length > limit:
-            raise InvalidRequestError.of(field, f"{length} tokens; limit {limit}")
+        if fewest > limit:
+            field = "decoding.terminology" if decoding.terms else "decoding.target_prefix"
+            raise InvalidRequestError.of(field, f"{fewest} tokens; limit {limit}")
+        usual = MAX_TOKENS_PER_SOURCE_TOKEN * num_source_tokens + MIN_MAX_TOKENS + fewest
+        return decoding.max_target_tokens or min(limit, usual)
+
+    def _sentences(self, part: Segment, source_ids: tuple[int, ...], event: FinishedEvent) -> list[Sentence]:
+        decode = self.bundle.target_tokenizer.decode
+        return [Sentence(part, source_ids, found, decode(found.token_ids)) for found in event.translations]
 
     def _spans(self, sentence: Sentence, links: list[Link], target_begin: int) -> list[AlignedSpan]:
         source = self.source_tokens(sentence.segment.text)
@@ -260,6 +243,13 @@ def _trim(text: str, begin: int, end: int) -> tuple[int, int]:
     return begin + len(part) - len(part.lstrip()), end
 
 
-def _put_together(segmentation: Segmentation, sentences: list[Sentence]) -> TextTranslation:
-    text = segmentation.join([sentence.text for sentence in sentences])
-    return TextTranslation(text, segmentation, tuple(sentences))
+def _check_single_sentence(segmentation: Segmentation, decoding: Decoding) -> None:
+    """What is about one sentence cannot be asked of several."""
+    for field, is_asked in (
+        ("target_prefix", bool(decoding.target_prefix)),
+        ("return_alternatives", decoding.options.are_alternatives),
+    ):
+        if is_asked and len(segmentation.segments) > 1:
+            raise InvalidRequestError.of(
+                f"decoding.{field}", f"the text has {len(segmentation.segments)} sentences; limit 1"
+            )

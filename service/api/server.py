@@ -25,6 +25,7 @@ from service.metrics import Metrics
 from service.pb.seq2serve.v1 import model_service_pb2, translation_service_pb2
 from service.pb.seq2serve.v1 import model_service_pb2_grpc as model_grpc
 from service.pb.seq2serve.v1 import translation_service_pb2_grpc as translation_grpc
+from service.request import Priority
 from service.settings import Settings, split_address
 
 logger = logging.getLogger(__name__)
@@ -120,8 +121,8 @@ class Server:
     async def _warm_up(self, model: ServedModel) -> tuple[str, str]:
         language = model.manifest.source_language.partition("-")[0]
         text = WARM_UP_TEXTS.get(language, "123")
-        decoding = decoding_of(translation_service_pb2.DecodingOptions(), model)
-        return text, (await model.translate(text, decoding, None)).text
+        decoding = decoding_of(translation_service_pb2.DecodingOptions(), model, Priority.INTERACTIVE)
+        return text, (await model.translate(text, decoding, None))[0].text
 
     async def _set_health(self, is_serving: bool) -> None:
         status = health_pb2.HealthCheckResponse.SERVING if is_serving else health_pb2.HealthCheckResponse.NOT_SERVING

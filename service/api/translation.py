@@ -10,13 +10,14 @@ from typing import Any, TypeAlias
 
 import grpc
 
-from service.api.conversion import check_texts, decoding_of, result_of, text_violation, tokens_of
+from service.api.conversion import check_texts, decoding_of, priority_of, result_of, text_violation, tokens_of
 from service.api.models import Models
 from service.api.served_model import Decoding, ServedModel
 from service.api.status import is_foreseen
 from service.errors import FieldViolation, InvalidRequestError, ServiceError
 from service.pb.seq2serve.v1 import translation_service_pb2 as pb
 from service.pb.seq2serve.v1 import translation_service_pb2_grpc as pb_grpc
+from service.request import Priority
 from service.settings import Settings
 
 MAX_ITEM_ID_CHARACTERS = 256
@@ -34,13 +35,13 @@ class TranslationServicer(pb_grpc.TranslationServiceServicer):
     async def Translate(self, request: pb.TranslateRequest, context: Context) -> pb.TranslateResponse:  # noqa: N802
         """One text or several, side by side."""
         model = self._models.select(request.model_selection)
-        decoding = decoding_of(request.decoding, model)
+        decoding = decoding_of(request.decoding, model, priority_of(request.priority, Priority.INTERACTIVE))
         check_texts(request.texts, "texts", self._settings)
         deadline, slots = _deadline(context), model.slots()
 
         async def run(text: str) -> pb.TranslationResult:
-            translated = await model.translate(text, decoding, deadline, slots)
-            return await result_of(model, translated, request.return_options)
+            translations = await model.translate(text, decoding, deadline, slots)
+            return await result_of(model, translations, decoding, request.return_options)
 
         try:
             async with asyncio.TaskGroup() as group:
@@ -58,7 +59,7 @@ class TranslationServicer(pb_grpc.TranslationServiceServicer):
     ) -> AsyncGenerator[pb.TranslateStreamResponse]:
         """Deltas, then the result."""
         model = self._models.select(request.model_selection)
-        decoding = decoding_of(request.decoding, model)
+        decoding = decoding_of(request.decoding, model, priority_of(request.priority, Priority.INTERACTIVE))
         violation = text_violation(request.text, "text", self._settings)
         if violation is not None:
             raise InvalidRequestError([violation])
@@ -67,7 +68,7 @@ class TranslationServicer(pb_grpc.TranslationServiceServicer):
                 if isinstance(piece, str):
                     yield pb.TranslateStreamResponse(delta=pb.TranslationDelta(text=piece))
                 else:
-                    result = await result_of(model, piece, request.return_options)
+                    result = await result_of(model, piece, decoding, request.return_options)
                     yield pb.TranslateStreamResponse(result=result)
 
     async def BatchTranslate(  # noqa: N802
@@ -102,8 +103,8 @@ class TranslationServicer(pb_grpc.TranslationServiceServicer):
         model = self._models.select(request.model_selection)
         target = request.target
         if not target and request.source:
-            decoding = decoding_of(pb.DecodingOptions(), model)
-            target = (await model.translate(request.source, decoding, _deadline(context))).text
+            decoding = decoding_of(pb.DecodingOptions(), model, Priority.INTERACTIVE)
+            target = (await model.translate(request.source, decoding, _deadline(context)))[0].text
         source_ids, target_ids = _pair_ids(model, request.source, target, "")
         explanation = await model.explain(source_ids, target_ids)
         source_tokens = [(token.begin, token.end) for token in model.source_tokens(request.source)]
@@ -164,7 +165,8 @@ class _Batch:
             if chosen is None:
                 config = request.config
                 model = self._models.select(config.model_selection)
-                chosen = model, decoding_of(config.decoding, model, "config."), model.slots()
+                priority = priority_of(config.priority, Priority.BATCH, "config.priority")
+                chosen = model, decoding_of(config.decoding, model, priority, "config."), model.slots()
             elif request.HasField("config"):
                 raise InvalidRequestError.of("config", "only the first message of a stream may carry it")
             if len(request.items) > self._settings.max_texts:
@@ -189,8 +191,9 @@ class _Batch:
     ) -> None:
         try:
             _check_item(item, self._settings)
-            translated = await model.translate(item.text, decoding, self._deadline, slots)
-            response = pb.BatchTranslateResponse(id=item.id, result=await result_of(model, translated, wanted))
+            translations = await model.translate(item.text, decoding, self._deadline, slots)
+            result = await result_of(model, translations, decoding, wanted)
+            response = pb.BatchTranslateResponse(id=item.id, result=result)
         except Exception as error:
             if not is_foreseen(error):
                 raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,9 @@ from pathlib import Path
 import sentencepiece
 
 from service.errors import BundleError
+
+SPACE = "\u2581"
+NUM_VARIANTS = 8
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,18 @@ class Tokenizer:
         ids: list[int] = self._processor.encode(text)
         return ids
 
+    def variants(self, phrase: str) -> set[tuple[int, ...]]:
+        """The ways in which a phrase is likely to be cut inside a text: after a space, or attached to what is before.
+
+        Args:
+            phrase: not empty.
+        """
+        cuts = {tuple(self.encode(phrase))}
+        # Only unigram models can name other ways, and the library tells by an error which kind it is.
+        with contextlib.suppress(RuntimeError):
+            cuts.update(tuple(ids) for ids in self._processor.nbest_encode(phrase, nbest_size=NUM_VARIANTS))
+        return {cut for ids in cuts for cut in (ids, self._attached(ids)) if cut}
+
     def tokens(self, text: str) -> list[Token]:
         """Like `encode`, with each piece and its place in the text."""
         encoded = text.encode()
@@ -57,6 +73,14 @@ class Tokenizer:
         """The text of ids; control ids are left out."""
         text: str = self._processor.decode([token for token in ids if not self._is_control[token]])
         return text
+
+    def _attached(self, ids: tuple[int, ...]) -> tuple[int, ...]:
+        """The same pieces without the space before the first; empty where the vocabulary has no such piece."""
+        bare = self.piece(ids[0]).removeprefix(SPACE)
+        if not bare:
+            return ids[1:]
+        known = int(self._processor.piece_to_id(bare))
+        return (known, *ids[1:]) if self.piece(known) == bare else ()
 
     def piece(self, token_id: int) -> str:
         """The piece of an id, as the vocabulary writes it."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from numpy.typing import NDArray
@@ -53,3 +54,15 @@ class Candidates:
     """(n, k), natural logarithms."""
     all_log_probs: Array | None = None
     """(n, V), where a row's search asked for them."""
+
+    @cached_property
+    def id_lists(self) -> list[list[int]]:
+        """`ids`, as Python numbers."""
+        lists: list[list[int]] = self.ids.tolist()
+        return lists
+
+    @cached_property
+    def log_prob_lists(self) -> list[list[float]]:
+        """`log_probs`, as Python numbers."""
+        lists: list[list[float]] = self.log_probs.tolist()
+        return lists

@@ -4,38 +4,30 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from service.engine.batch import Candidates
-from service.engine.kv_cache import KVCache
+from service.engine.kv_cache import KVCache, Row
 from service.engine.runner import Runner
 from service.engine.scheduler import Scheduler
-from service.errors import DeadlineExceededError, EngineError
-from service.request import (
-    Event,
-    FailedEvent,
-    FinishedEvent,
-    FinishReason,
-    Request,
-    Timing,
-    TokenEvent,
-    Translation,
-)
-from service.search.selection import Choice, Selection
+from service.errors import DeadlineExceededError, EngineError, InvalidRequestError
+from service.request import Event, FailedEvent, FinishedEvent, Request, Timing, TokensEvent
+from service.search.factory import build_search
+from service.search.hypothesis import Search
 
 
 @dataclass
-class Hypothesis:
-    """A running translation and its row."""
+class Running:
+    """A request that is being translated, and its rows, one for each of its hypotheses."""
 
     request: Request
-    row: int
-    selection: Selection
+    search: Search
+    rows: list[Row]
     admitted_seconds: float
     encoded_seconds: float
     first_token_seconds: float | None = None
-    token_ids: list[int] = field(default_factory=list)
-    token_log_probs: list[float] = field(default_factory=list)
+    num_told: int = 0
+    """Tokens that events have told."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +56,8 @@ class Engine:
         self._cache = cache
         self._scheduler = scheduler
         self._clock = clock
-        self._running: dict[int, Hypothesis] = {}
+        self._running: dict[int, Running] = {}
+        self._num_reserved_rows = 0
         self.last_step = StepReport(0, 0, 0, 0.0, 0, 0.0)
 
     @property
@@ -74,7 +67,7 @@ class Engine:
 
     @property
     def num_running(self) -> int:
-        """Requests that hold a row."""
+        """Requests that hold rows."""
         return len(self._running)
 
     @property
@@ -91,16 +84,23 @@ class Engine:
         """Queue a request.
 
         Raises:
+            InvalidRequestError: it needs more rows than there are.
             QueueFullError: too many are waiting.
+            DeadlineExceededError: its deadline will pass before its turn comes.
         """
-        self._scheduler.submit(request)
+        num_rows = request.decoding.num_rows
+        if num_rows > self._cache.max_rows:
+            raise InvalidRequestError.of(
+                "decoding.beam_size", f"{num_rows} hypotheses side by side; the model has {self._cache.max_rows} rows"
+            )
+        self._scheduler.submit(request, self._clock())
 
     def cancel(self, request_id: int) -> bool:
-        """Forget a request and free its row at once; whether it was known."""
-        hypothesis = self._running.get(request_id)
-        if hypothesis is None:
+        """Forget a request and free its rows at once; whether it was known."""
+        running = self._running.get(request_id)
+        if running is None:
             return self._scheduler.cancel(request_id)
-        self._release(hypothesis)
+        self._release(running)
         return True
 
     def step(self) -> list[Event]:
@@ -118,93 +118,94 @@ class Engine:
         return events
 
     def check_integrity(self) -> None:
-        """Recount rows; see `KVCache.check_integrity`."""
-        self._cache.check_integrity({request_id: held.row for request_id, held in self._running.items()})
+        """Recount rows and queue; see `KVCache.check_integrity` and `Scheduler.check_integrity`."""
+        self._cache.check_integrity({request_id: held.rows for request_id, held in self._running.items()})
+        self._scheduler.check_integrity()
+        reserved = sum(held.request.decoding.num_rows for held in self._running.values())
+        assert self._cache.num_rows <= self._num_reserved_rows == reserved <= self._cache.max_rows
 
     def _expire(self) -> list[Event]:
-        now = self._clock()
+        # What is not done when the next step ends is too late, so the step is not run for it.
+        now = self._clock() + self.last_step.decode_seconds
         events: list[Event] = [_expired(request) for request in self._scheduler.take_expired(now)]
-        for hypothesis in list(self._running.values()):
-            deadline = hypothesis.request.deadline_seconds
+        for running in list(self._running.values()):
+            deadline = running.request.deadline_seconds
             if deadline is not None and deadline <= now:
-                self._release(hypothesis)
-                events.append(_expired(hypothesis.request))
+                self._release(running)
+                events.append(_expired(running.request))
         return events
 
     def _admit(self, events: list[Event]) -> tuple[int, int, int, float]:
-        requests = self._scheduler.take(self._cache.num_free_rows)
+        started = self._clock()
+        requests = self._scheduler.take(self._cache.max_rows - self._num_reserved_rows, started)
         if not requests:
             return 0, 0, 0, 0.0
-        started = self._clock()
         try:
             encoded = self._runner.encode([request.source_ids for request in requests])
         except Exception as error:  # whatever the model raises, the rest of the service goes on
             events += [FailedEvent(request.id, _failure(error)) for request in requests]
             return 0, 0, 0, 0.0
         now = self._clock()
+        vocabulary = self._runner.vocabulary
         for request, source in zip(requests, encoded, strict=True):
-            row = self._cache.add(request.id, source, self._runner.vocabulary.begin_id)
-            selection = Selection(request.decoding, self._runner.vocabulary.end_id)
-            self._running[request.id] = Hypothesis(request, row, selection, started, now)
+            row = self._cache.open(request.id, source, vocabulary.begin_id)
+            search = build_search(request.decoding, vocabulary.end_id)
+            self._running[request.id] = Running(request, search, [row], started, now)
+            self._num_reserved_rows += request.decoding.num_rows
         lengths = [len(request.source_ids) for request in requests]
         return len(requests), sum(lengths), max(lengths) * len(requests) - sum(lengths), now - started
 
     def _decode(self, events: list[Event]) -> Candidates | None:
-        selections = [hypothesis.selection for hypothesis in self._running.values()]
-        num_candidates = max(selection.num_candidates for selection in selections)
-        needs_all = any(selection.needs_all for selection in selections)
+        needs = [running.search.needs() for running in self._running.values()]
+        num_candidates = min(max(need.num_candidates for need in needs), self._runner.vocabulary.target_size)
         try:
-            return self._runner.step(self._cache.batch(), num_candidates, needs_all)
+            return self._runner.step(self._cache.batch(), num_candidates, any(need.is_full for need in needs))
         except Exception as error:  # the rows' state is unknown now, so all of them fail; waiting requests do not
-            for hypothesis in list(self._running.values()):
-                self._release(hypothesis)
-                events.append(FailedEvent(hypothesis.request.id, _failure(error)))
+            for running in list(self._running.values()):
+                self._release(running)
+                events.append(FailedEvent(running.request.id, _failure(error)))
             return None
 
     def _retire(self, candidates: Candidates, events: list[Event]) -> None:
         now = self._clock()
-        # Rows move when one retires: choose for all of them first.
-        choices = [(held, held.selection.choose(candidates, held.row)) for held in self._running.values()]
-        for hypothesis, choice in choices:
-            if hypothesis.first_token_seconds is None:
-                hypothesis.first_token_seconds = now
-            reason = self._accept(hypothesis, choice, events)
-            if reason is not None:
-                self._release(hypothesis)
-                events.append(_finished(hypothesis, reason, now))
+        for running in list(self._running.values()):
+            if running.first_token_seconds is None:
+                running.first_token_seconds = now
+            parents, token_ids = running.search.advance(candidates, [row.index for row in running.rows])
+            if parents:
+                running.rows = self._cache.advance(running.rows, parents, token_ids)
+            else:
+                self._release(running)
+            if running.request.is_streaming:
+                _tell(running, events)
+            if not parents:
+                events.append(_finished(running, now))
 
-    def _accept(self, hypothesis: Hypothesis, choice: Choice, events: list[Event]) -> FinishReason | None:
-        """Append the chosen token; why the hypothesis is finished, or None."""
-        hypothesis.token_log_probs.append(choice.log_prob)
-        if choice.token_id == self._runner.vocabulary.end_id:
-            return FinishReason.END
-        hypothesis.token_ids.append(choice.token_id)
-        events.append(TokenEvent(hypothesis.request.id, choice.token_id))
-        if len(hypothesis.token_ids) >= hypothesis.request.decoding.max_target_tokens:
-            return FinishReason.LENGTH
-        self._cache.advance(hypothesis.row, choice.token_id)
-        return None
-
-    def _release(self, hypothesis: Hypothesis) -> None:
-        del self._running[hypothesis.request.id]
-        moved = self._cache.retire(hypothesis.row)
-        if moved is not None:
-            self._running[moved].row = hypothesis.row
+    def _release(self, running: Running) -> None:
+        del self._running[running.request.id]
+        self._num_reserved_rows -= running.request.decoding.num_rows
+        self._cache.close(running.rows)
 
 
-def _finished(hypothesis: Hypothesis, reason: FinishReason, now: float) -> FinishedEvent:
-    request = hypothesis.request
-    first_token = now if hypothesis.first_token_seconds is None else hypothesis.first_token_seconds
+def _tell(running: Running, events: list[Event]) -> None:
+    certain = running.search.certain()
+    if len(certain) > running.num_told:
+        events.append(TokensEvent(running.request.id, certain[running.num_told :]))
+        running.num_told = len(certain)
+
+
+def _finished(running: Running, now: float) -> FinishedEvent:
+    request = running.request
+    first_token = now if running.first_token_seconds is None else running.first_token_seconds
     timing = Timing(
         len(request.source_ids),
         request.arrival_seconds,
-        hypothesis.admitted_seconds,
-        hypothesis.encoded_seconds,
+        running.admitted_seconds,
+        running.encoded_seconds,
         first_token,
         now,
     )
-    translation = Translation(tuple(hypothesis.token_ids), tuple(hypothesis.token_log_probs), reason)
-    return FinishedEvent(request.id, translation, timing)
+    return FinishedEvent(request.id, running.search.results(), timing)
 
 
 def _expired(request: Request) -> FailedEvent:

@@ -1,17 +1,28 @@
 """Where decoder state lives: one preallocated buffer per state array, one row per running hypothesis.
 
-Running rows are dense: rows 0 … n - 1 of every buffer are the batch, without a copy. When a row retires, the last row
-moves into its place.
+Running rows are dense while a step runs: rows 0 … n - 1 of every buffer are the batch, without a copy. Rows that retire
+leave holes, which new rows fill; what holes remain before a step, the last rows move into.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import bisect
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from service.bundle.state_spec import DTYPES, SOURCE, TARGET, StateArray
 from service.engine.batch import Array, Batch, EncodedSource
+
+
+@dataclass(slots=True, eq=False)
+class Row:
+    """A place in the batch; the cache changes `index` when it moves the row."""
+
+    index: int
+    owner: int
+    """Whoever holds it."""
 
 
 class KVCache:
@@ -36,17 +47,20 @@ class KVCache:
         self.token_ids = np.zeros(max_rows, np.int64)
         self.positions = np.zeros(max_rows, np.int32)
         self.source_lengths = np.zeros(max_rows, np.int32)
-        self._owners: list[int] = []
+        self._history = np.zeros((max_rows, target_capacity), np.int64)
+        """The tokens behind the values that a row holds, position by position."""
+        self._rows: list[Row | None] = []
+        self._holes: list[int] = []
         self._batches: dict[int, Batch] = {}
 
     @property
     def num_rows(self) -> int:
-        """Rows in use: 0 … num_rows - 1."""
-        return len(self._owners)
+        """Rows in use."""
+        return len(self._rows) - len(self._holes)
 
     @property
     def num_free_rows(self) -> int:
-        """Rows that can still be added."""
+        """Rows that can still be opened."""
         return self.max_rows - self.num_rows
 
     @property
@@ -57,56 +71,69 @@ class KVCache:
     @property
     def usage_ratio(self) -> float:
         """Target positions held, over all there is room for."""
-        return float(self.positions[: self.num_rows].sum()) / (self.max_rows * self.target_capacity)
+        num_held = sum(int(self.positions[row.index]) for row in self._rows if row is not None)
+        return num_held / (self.max_rows * self.target_capacity)
 
-    def add(self, owner: int, source: EncodedSource, begin_id: int) -> int:
-        """Give a source a row; returns the row. `owner` is whoever holds it, for `check_integrity`.
+    def open(self, owner: int, source: EncodedSource, begin_id: int) -> Row:
+        """Give a source a row. `owner` is whoever holds it, for `check_integrity`.
 
         Raises:
             ValueError: no row is free, or the source is longer than the buffers.
         """
-        if not self.num_free_rows:
-            raise ValueError("no free row")
         if not 0 < source.length <= self.source_capacity:
             raise ValueError(f"source of {source.length} tokens does not fit {self.source_capacity}")
-        row = self.num_rows
+        row = self._take(owner)
         for array in self.spec:
             if array.is_from_encoder:
-                self._fill(array, row, source)
-        self.token_ids[row] = begin_id
-        self.positions[row] = 0
-        self.source_lengths[row] = source.length
-        self._owners.append(owner)
+                filled = _span(array, 0, source.length)
+                self.arrays[array.name][row.index][filled] = source.state[array.name][filled]
+        self.token_ids[row.index] = self._history[row.index, 0] = begin_id
+        self.positions[row.index] = 0
+        self.source_lengths[row.index] = source.length
         return row
 
-    def advance(self, row: int, token_id: int) -> None:
-        """Append a token: the next step reads it.
+    def advance(self, rows: Sequence[Row], parents: Sequence[int], token_ids: Sequence[int]) -> list[Row]:
+        """Rows of one source after a step: the i-th of the new rows continues `rows[parents[i]]` with `token_ids[i]`.
+
+        A parent's first child keeps its row. Others are copied, best into a row that loses its hypothesis and shares a
+        beginning with the parent: what the same tokens made is there already. Rows without children are closed.
 
         Raises:
-            ValueError: the row is full.
+            ValueError: a row is full, or no row is free.
         """
-        if self.positions[row] + 1 >= self.target_capacity:
-            raise ValueError(f"row {row} is full at {self.target_capacity} positions")
-        self.token_ids[row] = token_id
-        self.positions[row] += 1
+        if parents and self.positions[rows[0].index] + 1 >= self.target_capacity:
+            raise ValueError(f"row {rows[0].index} is full at {self.target_capacity} positions")
+        childless = [row for index, row in enumerate(rows) if index not in parents]
+        children: list[Row] = []
+        kept: set[int] = set()
+        for parent in parents:
+            if parent in kept:
+                children.append(self._copy(rows[parent], childless))
+            else:
+                kept.add(parent)
+                children.append(rows[parent])
+        self.close(childless)
+        for row, token_id in zip(children, token_ids, strict=True):
+            position = self.positions[row.index] + 1
+            self.positions[row.index] = position
+            self.token_ids[row.index] = self._history[row.index, position] = token_id
+        return children
 
-    def retire(self, row: int) -> int | None:
-        """Free a row; the last row moves into its place. Returns the owner of the row that moved, if any."""
-        last = self.num_rows - 1
-        if not 0 <= row <= last:
-            raise ValueError(f"row {row} is not in use")
-        owner = self._owners.pop()
-        if row == last:
-            return None
-        for array in self.spec:
-            self._move(array, last, row)
-        for buffer in (self.token_ids, self.positions, self.source_lengths):
-            buffer[row] = buffer[last]
-        self._owners[row] = owner
-        return owner
+    def close(self, rows: Sequence[Row]) -> None:
+        """Free rows.
+
+        Raises:
+            ValueError: a row is not in use.
+        """
+        for row in rows:
+            if not (0 <= row.index < len(self._rows) and self._rows[row.index] is row):
+                raise ValueError(f"row {row.index} is not in use")
+            self._rows[row.index] = None
+            bisect.insort(self._holes, row.index)
 
     def batch(self) -> Batch:
-        """The running rows, as views; the same object whenever that many rows run."""
+        """The running rows, dense, as views; the same object whenever that many rows run."""
+        self._compact()
         num_rows = self.num_rows
         if num_rows not in self._batches:
             self._batches[num_rows] = Batch(
@@ -117,33 +144,80 @@ class KVCache:
             )
         return self._batches[num_rows]
 
-    def check_integrity(self, rows_by_owner: Mapping[int, int]) -> None:
-        """Recount: every owner's row is the one it believes it has, and every number is within bounds.
+    def check_integrity(self, rows_by_owner: Mapping[int, Sequence[Row]]) -> None:
+        """Recount: every owner's rows are the ones it believes it has, and every number is within bounds.
 
         Raises:
             AssertionError: the books are wrong.
         """
-        assert {owner: row for row, owner in enumerate(self._owners)} == dict(rows_by_owner)
-        assert 0 <= self.num_rows <= self.max_rows
-        used = slice(0, self.num_rows)
-        assert (self.positions[used] >= 0).all()
-        assert (self.positions[used] < self.target_capacity).all()
-        assert (self.source_lengths[used] > 0).all()
-        assert (self.source_lengths[used] <= self.source_capacity).all()
+        held = {row.index: row for row in self._rows if row is not None}
+        believed = {row.index: row for rows in rows_by_owner.values() for row in rows}
+        assert held == believed
+        assert sum(map(len, rows_by_owner.values())) == len(held) == self.num_rows <= self.max_rows
+        assert all(row.owner == owner for owner, rows in rows_by_owner.items() for row in rows)
+        assert self._holes == [index for index, row in enumerate(self._rows) if row is None]
+        for index in held:
+            position = self.positions[index]
+            assert 0 <= position < self.target_capacity
+            assert self._history[index, position] == self.token_ids[index]
+            assert 0 < self.source_lengths[index] <= self.source_capacity
 
-    def _fill(self, array: StateArray, row: int, source: EncodedSource) -> None:
-        filled = _prefix(array, source.length)
-        self.arrays[array.name][row][filled] = source.state[array.name][filled]
+    def _take(self, owner: int) -> Row:
+        if not self.num_free_rows:
+            raise ValueError("no free row")
+        row = Row(self._holes.pop(0) if self._holes else len(self._rows), owner)
+        if row.index == len(self._rows):
+            self._rows.append(row)
+        else:
+            self._rows[row.index] = row
+        return row
 
-    def _move(self, array: StateArray, start: int, end: int) -> None:
-        buffer = self.arrays[array.name]
-        # A row that has been stepped but not yet advanced holds its current position as well.
-        num_filled = {SOURCE: self.source_lengths[start], TARGET: self.positions[start] + 1}
-        filled = _prefix(array, int(num_filled.get(array.grows_with or "", 0)))
-        buffer[end][filled] = buffer[start][filled]
+    def _copy(self, parent: Row, childless: list[Row]) -> Row:
+        """A second row with all that `parent` holds, taken from `childless` while there are any."""
+        length = int(self.positions[parent.index]) + 1
+        if not childless:
+            row = self._take(parent.owner)
+            self._copy_state(parent.index, row.index, 0, length, with_source=True)
+            return row
+        shared, row = max(
+            ((self._num_shared(parent.index, candidate.index, length), candidate) for candidate in childless),
+            key=lambda pair: pair[0],
+        )
+        childless.remove(row)
+        self._copy_state(parent.index, row.index, shared, length, with_source=False)
+        return row
+
+    def _num_shared(self, first: int, second: int, length: int) -> int:
+        """Positions at the beginning of two rows of one source that the same tokens made."""
+        differs = self._history[first, :length] != self._history[second, :length]
+        return int(differs.argmax()) if differs.any() else length
+
+    def _copy_state(self, start: int, end: int, first: int, length: int, with_source: bool) -> None:
+        """Copy a row, of what grows with the target only positions `first` … `length` - 1."""
+        spans = {SOURCE: (0, int(self.source_lengths[start])), TARGET: (first, length)}
+        for array in self.spec:
+            if with_source or array.owner == "hypothesis":
+                span = _span(array, *spans.get(array.grows_with or "", (0, 0)))
+                buffer = self.arrays[array.name]
+                buffer[end][span] = buffer[start][span]
+        self._history[end, first:length] = self._history[start, first:length]
+        for numbers in (self.token_ids, self.positions, self.source_lengths):
+            numbers[end] = numbers[start]
+
+    def _compact(self) -> None:
+        while self._holes:
+            last = self._rows.pop()
+            if last is None:
+                self._holes.pop()
+                continue
+            hole = self._holes.pop(0)
+            # The current position is not stepped yet, but its token is known.
+            self._copy_state(last.index, hole, 0, int(self.positions[last.index]) + 1, with_source=True)
+            last.index = hole
+            self._rows[hole] = last
 
 
-def _prefix(array: StateArray, length: int) -> tuple[slice, ...]:
-    """Index of the first `length` positions of one row; everything where the array does not grow."""
+def _span(array: StateArray, first: int, end: int) -> tuple[slice, ...]:
+    """Index of positions `first` … `end` - 1 of one row; everything where the array does not grow."""
     axis = array.growing_axis
-    return () if axis is None else (slice(None),) * (axis - 1) + (slice(0, length),)
+    return () if axis is None else (slice(None),) * (axis - 1) + (slice(first, end),)

@@ -1,17 +1,20 @@
-"""Who runs: a bounded queue, first come, first served, admitted while rows and the token budget allow."""
+"""Who runs: a bounded queue, admitted in order while rows and the encoder's token budget allow."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
+import bisect
 
-from service.errors import QueueFullError
-from service.request import Request
+from service.errors import DeadlineExceededError, QueueFullError
+from service.request import Priority, Request
 
-RETRY_AFTER_SECONDS = 1.0
+BATCH_PATIENCE_SECONDS = 5.0
+"""Interactive requests overtake batch requests that came up to this long before them; nothing waits for ever."""
+RETRY_LIMITS_SECONDS = (0.1, 30.0)
+_SMOOTHING = 0.1
 
 
 class Scheduler:
-    """Requests that wait for a row."""
+    """Requests that wait for rows, first come, first served within a priority."""
 
     def __init__(self, max_waiting: int, max_encoder_tokens: int) -> None:
         """Bounds.
@@ -22,26 +25,44 @@ class Scheduler:
         """
         self.max_waiting = max_waiting
         self.max_encoder_tokens = max_encoder_tokens
-        self._waiting: OrderedDict[int, Request] = OrderedDict()
+        self._order: list[tuple[float, int]] = []
+        self._waiting: dict[int, Request] = {}
+        self._seconds_per_request = 0.0
+        self._busy_since: float | None = None
 
     @property
     def num_waiting(self) -> int:
         """Requests in the queue."""
         return len(self._waiting)
 
-    def submit(self, request: Request) -> None:
-        """Put a request at the end of the queue.
+    @property
+    def expected_wait_seconds(self) -> float:
+        """How long a request would wait that came now, by how fast the queue moved of late."""
+        return self.num_waiting * self._seconds_per_request
+
+    def submit(self, request: Request, now_seconds: float) -> None:
+        """Put a request in the queue.
 
         Raises:
             QueueFullError: the queue is full; nothing was changed.
+            DeadlineExceededError: its deadline will pass before its turn comes.
         """
         if self.num_waiting >= self.max_waiting:
-            raise QueueFullError(self.max_waiting, RETRY_AFTER_SECONDS)
+            least, most = RETRY_LIMITS_SECONDS
+            raise QueueFullError(self.max_waiting, min(most, max(least, self.expected_wait_seconds / 2)))
+        wait = self.expected_wait_seconds
+        if request.deadline_seconds is not None and wait and now_seconds + wait > request.deadline_seconds:
+            raise DeadlineExceededError(f"the deadline cannot be met: about {wait:.1f} s of work wait before this")
         self._waiting[request.id] = request
+        bisect.insort(self._order, _place(request))
 
     def cancel(self, request_id: int) -> bool:
         """Take a request out of the queue; whether it was there."""
-        return self._waiting.pop(request_id, None) is not None
+        request = self._waiting.get(request_id)
+        if request is None:
+            return False
+        self._remove(request)
+        return True
 
     def take_expired(self, now_seconds: float) -> list[Request]:
         """Remove and return the requests whose deadline has passed."""
@@ -51,24 +72,52 @@ class Scheduler:
             if request.deadline_seconds is not None and request.deadline_seconds <= now_seconds
         ]
         for request in expired:
-            del self._waiting[request.id]
+            self._remove(request)
         return expired
 
-    def take(self, num_free_rows: int) -> list[Request]:
-        """The next requests to admit, in order of arrival, within the free rows and the encoder's token budget."""
+    def take(self, num_free_rows: int, now_seconds: float) -> list[Request]:
+        """The next requests to admit, in order, within the free rows and the encoder's token budget.
+
+        A request that needs more rows than are free is waited for, so that narrow ones never starve it.
+        """
         taken: list[Request] = []
         longest = 0
-        for request in self._waiting.values():
+        for _, request_id in self._order:
+            request = self._waiting[request_id]
             longest = max(longest, len(request.source_ids))
-            if len(taken) == num_free_rows or (taken and longest * (len(taken) + 1) > self.max_encoder_tokens):
+            num_free_rows -= request.decoding.num_rows
+            if num_free_rows < 0 or (taken and longest * (len(taken) + 1) > self.max_encoder_tokens):
                 break
             taken.append(request)
         for request in taken:
-            del self._waiting[request.id]
+            self._remove(request)
+        self._learn(len(taken), now_seconds)
         return taken
 
-    def take_all(self) -> list[Request]:
-        """Empty the queue."""
-        waiting = list(self._waiting.values())
-        self._waiting.clear()
-        return waiting
+    def check_integrity(self) -> None:
+        """Recount the queue.
+
+        Raises:
+            AssertionError: the books are wrong.
+        """
+        assert self._order == sorted(map(_place, self._waiting.values()))
+        assert self.num_waiting <= self.max_waiting
+
+    def _remove(self, request: Request) -> None:
+        del self._waiting[request.id]
+        self._order.pop(bisect.bisect_left(self._order, _place(request)))
+
+    def _learn(self, num_taken: int, now_seconds: float) -> None:
+        """Measure how fast requests leave a queue that does not run empty."""
+        if num_taken and self._busy_since is not None:
+            seconds = (now_seconds - self._busy_since) / num_taken
+            change = seconds - self._seconds_per_request
+            self._seconds_per_request += _SMOOTHING * change if self._seconds_per_request else change
+        if num_taken or not self.num_waiting:
+            self._busy_since = now_seconds if self.num_waiting else None
+
+
+def _place(request: Request) -> tuple[float, int]:
+    """Where a request stands: by arrival, as if batch requests came later than they did."""
+    patience = BATCH_PATIENCE_SECONDS if request.priority is Priority.BATCH else 0.0
+    return request.arrival_seconds + patience, request.id

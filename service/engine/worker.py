@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from service.engine.engine import Engine
 from service.errors import EngineError, ServiceError, UnavailableError
 from service.metrics import Metrics
-from service.request import DecodingOptions, Event, FailedEvent, FinishedEvent, Request, TokenEvent
+from service.request import DecodingOptions, Event, FailedEvent, FinishedEvent, Priority, Request, TokensEvent
 
 logger = logging.getLogger(__name__)
 
@@ -22,7 +22,6 @@ logger = logging.getLogger(__name__)
 @dataclass(frozen=True)
 class _Submit:
     request: Request
-    is_streaming: bool
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,6 @@ class Worker:
         self._on_failure = on_failure
         self._inbox: queue.SimpleQueue[_Command] = queue.SimpleQueue()
         self._subscribers: dict[int, asyncio.Queue[Event]] = {}
-        self._streaming: set[int] = set()
         self._ids = itertools.count(1)
         self._thread = threading.Thread(target=self._run, name=f"engine-{name}", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -76,30 +74,34 @@ class Worker:
         source_ids: tuple[int, ...],
         decoding: DecodingOptions,
         deadline_seconds: float | None,
+        priority: Priority = Priority.INTERACTIVE,
         is_streaming: bool = False,
-    ) -> AsyncGenerator[TokenEvent | FinishedEvent]:
-        """Run one sentence. Closing the generator early cancels it, and its row is free at the next step.
+    ) -> AsyncGenerator[TokensEvent | FinishedEvent]:
+        """Run one sentence. Closing the generator early cancels it, and its rows are free at the next step.
 
         Args:
             source_ids: end of sentence included.
             decoding: how to choose.
             deadline_seconds: on the clock of time.monotonic.
-            is_streaming: give every token as it comes, not only the end.
+            priority: who goes first when rows are scarce.
+            is_streaming: give tokens as they become certain, not only the end.
 
         Raises:
             ServiceError: the queue is full, the deadline passed, or the model failed.
         """
         if not self._is_accepting:
             raise UnavailableError("the service is shutting down")
-        request = Request(next(self._ids), source_ids, decoding, time.monotonic(), deadline_seconds)
+        request = Request(
+            next(self._ids), source_ids, decoding, time.monotonic(), deadline_seconds, priority, is_streaming
+        )
         events: asyncio.Queue[Event] = asyncio.Queue()
         self._subscribers[request.id] = events
-        self._inbox.put(_Submit(request, is_streaming))
+        self._inbox.put(_Submit(request))
         is_over = False
         try:
             while not is_over:
                 event = await events.get()
-                is_over = not isinstance(event, TokenEvent)
+                is_over = not isinstance(event, TokensEvent)
                 if isinstance(event, FailedEvent):
                     raise event.error
                 yield event
@@ -132,27 +134,21 @@ class Worker:
                 return False
             if isinstance(command, _Cancel):
                 self._engine.cancel(command.request_id)
-                self._streaming.discard(command.request_id)
                 self._observe_load()
             else:
-                self._submit(command)
+                self._submit(command.request)
 
-    def _submit(self, command: _Submit) -> None:
-        request_id = command.request.id
+    def _submit(self, request: Request) -> None:
         try:
-            self._engine.submit(command.request)
+            self._engine.submit(request)
         except ServiceError as error:
-            event = FailedEvent(request_id, error)
+            event = FailedEvent(request.id, error)
             self._publish([event])
             self._observe_requests([event])
-        else:
-            if command.is_streaming:
-                self._streaming.add(request_id)
 
     def _publish(self, events: list[Event]) -> None:
-        wanted = [event for event in events if not isinstance(event, TokenEvent) or event.request_id in self._streaming]
-        if wanted:
-            self._on_loop(self._deliver, wanted)
+        if events:
+            self._on_loop(self._deliver, events)
 
     def _deliver(self, events: list[Event]) -> None:
         for event in events:
@@ -192,9 +188,8 @@ class Worker:
     def _observe_requests(self, events: list[Event]) -> None:
         metrics, name = self._metrics, self._name
         for event in events:
-            if isinstance(event, TokenEvent):
+            if isinstance(event, TokensEvent):
                 continue
-            self._streaming.discard(event.request_id)
             if isinstance(event, FailedEvent):
                 reason = event.error.reason if isinstance(event.error, ServiceError) else "INTERNAL"
                 metrics.failures.labels(name, reason).inc()
@@ -202,11 +197,12 @@ class Worker:
                     logger.error("request %d failed", event.request_id, exc_info=event.error.__cause__)
                 continue
             timing = event.timing
-            metrics.success.labels(name, event.translation.finish_reason.value).inc()
+            best = event.translations[0]
+            metrics.success.labels(name, best.finish_reason.value).inc()
             metrics.latency.labels(name).observe(timing.finished - timing.arrival)
             metrics.first_token.labels(name).observe(timing.first_token - timing.arrival)
             metrics.queue_time.labels(name).observe(timing.admitted - timing.arrival)
             metrics.encode_time.labels(name).observe(timing.encoded - timing.admitted)
             metrics.decode_time.labels(name).observe(timing.finished - timing.encoded)
             metrics.request_source.labels(name).observe(timing.num_source_tokens)
-            metrics.request_target.labels(name).observe(len(event.translation.token_ids))
+            metrics.request_target.labels(name).observe(len(best.token_ids))

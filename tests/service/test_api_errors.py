@@ -33,7 +33,24 @@ WRONG_FIELDS = {
     "no texts": (pb.TranslateRequest(), "texts"),
     "too many texts": (pb.TranslateRequest(texts=["cat"] * 5), "texts"),
     "text too long": (pb.TranslateRequest(texts=["cat", "x" * 101]), "texts[1]"),
-    "beam size": (option(beam_size=2), "decoding.beam_size"),
+    "beam size": (option(beam_size=9), "decoding.beam_size"),
+    "more hypotheses than beams": (option(beam_size=2, num_hypotheses=3), "decoding.num_hypotheses"),
+    "hypotheses of a greedy search": (option(num_hypotheses=2), "decoding.num_hypotheses"),
+    "a beam that samples": (option(beam_size=2, temperature=1.0), "decoding.beam_size"),
+    "alternatives that sample": (option(return_alternatives=True, temperature=1.0), "decoding.return_alternatives"),
+    "repetition penalty": (option(repetition_penalty=0.5), "decoding.repetition_penalty"),
+    "ngram size": (option(no_repeat_ngram_size=65), "decoding.no_repeat_ngram_size"),
+    "an empty forbidden phrase": (option(forbidden_phrases=["gol", " "]), "decoding.forbidden_phrases[1]"),
+    "too many forbidden phrases": (option(forbidden_phrases=["gol"] * 33), "decoding.forbidden_phrases"),
+    "a long term": (option(terminology=[pb.Term(source="cat", target="x" * 201)]), "decoding.terminology[0].target"),
+    "terms without a beam": (
+        option(terminology=[pb.Term(source="cat", target="hun")], beam_size=1),
+        "decoding.terminology",
+    ),
+    "terms longer than the translation": (
+        option(terminology=[pb.Term(source="cat", target="hun hun hun")], max_target_tokens=2),
+        "decoding.terminology",
+    ),
     "beam size zero": (option(beam_size=0), "decoding.beam_size"),
     "hypotheses": (option(num_hypotheses=2), "decoding.num_hypotheses"),
     "length penalty": (option(length_penalty=5.5), "decoding.length_penalty"),
@@ -72,7 +89,7 @@ async def test_a_wrong_field_is_named(serve: Serve, case: str) -> None:
 async def test_every_wrong_option_is_told_at_once(serve: Serve) -> None:
     async with serve() as (_, channel):
         with pytest.raises(grpc.aio.AioRpcError) as raised:
-            await pb_grpc.TranslationServiceStub(channel).Translate(option(beam_size=7, top_p=2.0))
+            await pb_grpc.TranslationServiceStub(channel).Translate(option(beam_size=17, top_p=2.0))
     assert details(raised.value)[1] == ["decoding.beam_size", "decoding.top_p"]
 
 
@@ -151,7 +168,7 @@ async def test_a_full_queue_tells_when_to_come_back(serve: Serve) -> None:
         status = status_pb2.Status.FromString(trailers[DETAILS_KEY])
         retry = error_details_pb2.RetryInfo()
         assert any(detail.Unpack(retry) for detail in status.details)
-        assert retry.retry_delay.ToSeconds() >= 1
+        assert retry.retry_delay.ToMilliseconds() >= 100
 
 
 async def test_a_second_config_in_a_batch_is_refused(serve: Serve) -> None:

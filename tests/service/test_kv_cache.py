@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from service.engine.batch import EncodedSource
-from service.engine.kv_cache import KVCache
+from service.engine.kv_cache import KVCache, Row
 from tests.service.toy import BEGIN, SPEC
 
 
@@ -13,12 +13,24 @@ def source(*numbers: int) -> EncodedSource:
 
 
 def make_cache(max_rows: int = 3) -> KVCache:
-    return KVCache(SPEC, max_rows, source_capacity=4, target_capacity=5)
+    return KVCache(SPEC, max_rows, source_capacity=4, target_capacity=6)
+
+
+def say(cache: KVCache, row: Row, token: int) -> Row:
+    """One step of the row: what the model would store for its current token, then the next token."""
+    cache.arrays["history"][row.index, cache.positions[row.index], 0] = cache.token_ids[row.index]
+    cache.arrays["total"][row.index] += cache.token_ids[row.index]
+    return cache.advance([row], [0], [token])[0]
+
+
+def history(cache: KVCache, row: Row) -> list[int]:
+    values: list[int] = cache.arrays["history"][row.index, : cache.positions[row.index], 0].tolist()
+    return values
 
 
 def test_a_row_begins_with_its_source_and_the_begin_token() -> None:
     cache = make_cache()
-    assert cache.add(7, source(5, 6), BEGIN) == 0
+    assert cache.open(7, source(5, 6), BEGIN).index == 0
     batch = cache.batch()
     assert batch.num_rows == 1
     assert batch.token_ids.tolist() == [BEGIN]
@@ -28,31 +40,81 @@ def test_a_row_begins_with_its_source_and_the_begin_token() -> None:
     assert batch.state["total"].tolist() == [[2]]
 
 
-def test_the_last_row_moves_into_a_retired_one_with_all_it_holds() -> None:
+def test_the_last_row_moves_into_a_hole_with_all_it_holds() -> None:
     cache = make_cache()
-    for owner in (1, 2, 3):
-        cache.add(owner, source(owner, owner), BEGIN)
-    cache.arrays["history"][2, :2, 0] = (8, 9)  # stepped at position 1, not yet advanced
-    cache.positions[2] = 1
-    assert cache.retire(0) == 3
+    rows = [cache.open(owner, source(owner, owner), BEGIN) for owner in (1, 2, 3)]
+    say(cache, rows[2], 9)
+    cache.close([rows[0]])
+    assert rows[2].index == 2  # nothing moves before the next step
     batch = cache.batch()
+    assert rows[2].index == 0
     assert batch.state["memory"][0, :2].tolist() == [3, 3]
-    assert batch.state["history"][0, :2, 0].tolist() == [8, 9]
+    assert history(cache, rows[2]) == [BEGIN]
     assert batch.positions.tolist() == [1, 0]
-    cache.check_integrity({3: 0, 2: 1})
+    cache.check_integrity({3: [rows[2]], 2: [rows[1]]})
 
 
-def test_retiring_the_last_row_moves_nothing() -> None:
+def test_a_new_row_fills_a_hole_and_nothing_moves() -> None:
     cache = make_cache()
-    cache.add(1, source(1), BEGIN)
-    cache.add(2, source(2), BEGIN)
-    assert cache.retire(1) is None
-    cache.check_integrity({1: 0})
+    rows = [cache.open(owner, source(owner), BEGIN) for owner in (1, 2, 3)]
+    cache.close([rows[1]])
+    assert cache.open(4, source(4), BEGIN).index == 1
+    cache.batch()
+    assert rows[2].index == 2
+
+
+def test_closing_the_last_rows_moves_nothing() -> None:
+    cache = make_cache()
+    rows = [cache.open(owner, source(owner), BEGIN) for owner in (1, 2, 3)]
+    cache.close(rows[1:])
+    assert cache.batch().num_rows == 1
+    cache.check_integrity({1: [rows[0]]})
+
+
+def test_children_after_the_first_are_copied_with_the_source() -> None:
+    cache = make_cache()
+    first = say(cache, cache.open(1, source(5, 6), BEGIN), 7)
+    children = cache.advance([first], [0, 0], [8, 9])
+    assert [child.index for child in children] == [0, 1]
+    assert children[0] is first
+    batch = cache.batch()
+    assert batch.token_ids.tolist() == [8, 9]
+    assert batch.state["memory"][:, :2].tolist() == [[5, 6], [5, 6]]
+    assert history(cache, children[1])[:1] == [BEGIN]
+    cache.check_integrity({1: children})
+
+
+def test_a_copy_writes_only_what_differs(monkeypatch: pytest.MonkeyPatch) -> None:
+    cache = make_cache(max_rows=2)
+    rows = [say(cache, cache.open(1, source(5), BEGIN), 7)]
+    rows = cache.advance(rows, [0, 0], [8, 9])
+    rows = [say(cache, row, token) for row, token in zip(rows, (10, 11), strict=True)]
+    cache.arrays["memory"][1] = 77  # the source stays where it is: nobody writes here
+    cache.arrays["history"][1, 0] = 55  # shared by both, so not written either
+    copied = cache.advance(rows, [0, 0], [12, 13])
+    assert copied[0] is rows[0]
+    assert copied[1] is not rows[1] or copied[1].index == 1
+    assert cache.arrays["memory"][1, 0] == 77
+    assert cache.arrays["history"][1, 0] == 55
+    assert cache.arrays["history"][1, 1:3, 0].tolist() == cache.arrays["history"][0, 1:3, 0].tolist()
+    assert cache.arrays["total"][1] == cache.arrays["total"][0]
+    assert cache.batch().token_ids.tolist() == [12, 13]
+
+
+def test_rows_without_children_are_closed() -> None:
+    cache = make_cache()
+    row = say(cache, cache.open(1, source(5), BEGIN), 7)
+    rows = cache.advance([row], [0, 0, 0], [1, 2, 3])
+    left = cache.advance(rows, [1], [4])
+    assert left == [rows[1]]
+    assert cache.num_rows == 1
+    assert cache.batch().token_ids.tolist() == [4]
+    cache.check_integrity({1: left})
 
 
 def test_the_batch_is_a_view_of_the_buffers() -> None:
     cache = make_cache()
-    cache.add(1, source(1), BEGIN)
+    cache.open(1, source(1), BEGIN)
     cache.batch().state["history"][0, 0] = 42
     assert cache.arrays["history"][0, 0, 0] == 42
     assert cache.batch() is cache.batch()
@@ -61,28 +123,32 @@ def test_the_batch_is_a_view_of_the_buffers() -> None:
 def test_limits_are_errors() -> None:
     cache = make_cache(max_rows=1)
     with pytest.raises(ValueError, match="does not fit 4"):
-        cache.add(1, source(1, 2, 3, 4, 5), BEGIN)
-    row = cache.add(1, source(1), BEGIN)
+        cache.open(1, source(1, 2, 3, 4, 5), BEGIN)
+    row = cache.open(1, source(1), BEGIN)
     with pytest.raises(ValueError, match="no free row"):
-        cache.add(2, source(1), BEGIN)
-    for token in range(4):
-        cache.advance(row, token)
-    with pytest.raises(ValueError, match="full at 5"):
-        cache.advance(row, 9)
+        cache.open(2, source(1), BEGIN)
+    with pytest.raises(ValueError, match="no free row"):
+        cache.advance([row], [0, 0], [1, 2])
+    cache.close([row])
     with pytest.raises(ValueError, match="not in use"):
-        cache.retire(1)
+        cache.close([row])
+    row = cache.open(3, source(1), BEGIN)
+    for token in range(5):
+        cache.advance([row], [0], [token])
+    with pytest.raises(ValueError, match="full at 6"):
+        cache.advance([row], [0], [9])
 
 
 def test_integrity_notices_a_lost_row() -> None:
     cache = make_cache()
-    cache.add(1, source(1), BEGIN)
+    cache.open(1, source(1), BEGIN)
     with pytest.raises(AssertionError):
         cache.check_integrity({})
 
 
 def test_usage_counts_positions() -> None:
     cache = make_cache()
-    row = cache.add(1, source(1), BEGIN)
-    cache.advance(row, 3)
-    assert cache.usage_ratio == pytest.approx(1 / 15)
-    assert cache.num_bytes == 3 * 4 * 8 + 3 * 5 * 8 + 3 * 8
+    row = cache.open(1, source(1), BEGIN)
+    cache.advance([row], [0], [3])
+    assert cache.usage_ratio == pytest.approx(1 / 18)
+    assert cache.num_bytes == 3 * 4 * 8 + 3 * 6 * 8 + 3 * 8

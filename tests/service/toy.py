@@ -2,7 +2,8 @@
 
 The source is a list of numbers. Token t of its translation is FIRST + (source[t] + 3 * sum of all tokens so far) mod
 NUM_WORDS, and the sentence ends after as many tokens as the source is long. The sum is state that the last token does
-not show: a row that loses its history, or gets another's, comes out wrong.
+not show: a row that loses its history, or gets another's, comes out wrong. Every other token has a log-probability of
+its own, which depends on the sum too, so that beams have something to choose from.
 """
 
 from __future__ import annotations
@@ -34,6 +35,18 @@ def toy_translation(source: Sequence[int]) -> list[int]:
     return tokens
 
 
+def toy_log_probs(number: int | None, history: int) -> np.ndarray:
+    """(V,) log-probabilities where the source says `number`, or has ended, after tokens whose sum is `history`."""
+    tokens = np.arange(VOCABULARY.target_size)
+    log_probs = -3.0 - ((tokens * 31 + history * 17) % 101) / 25.0 - tokens * 1e-3
+    log_probs[:FIRST] = -50.0
+    if number is None:
+        log_probs[END], log_probs[FIRST] = -0.1, -2.5
+    else:
+        log_probs[END], log_probs[FIRST + (number + 3 * history) % NUM_WORDS] = -2.5, -0.1
+    return log_probs.astype(np.float32)
+
+
 class ToyRunner:
     """See the module. `fail_when` sources make the encoder raise; `fail_steps` counts down to a failing step."""
 
@@ -60,18 +73,16 @@ class ToyRunner:
         if self.fail_next_step:
             self.fail_next_step = False
             raise RuntimeError("toy decoder failure")
-        log_probs = np.full((batch.num_rows, VOCABULARY.target_size), -20.0, np.float32)
+        rows = []
         for row in range(batch.num_rows):
             position, last = batch.positions[row], batch.token_ids[row]
             batch.state["history"][row, position] = 0 if position == 0 else last
             batch.state["total"][row] += batch.state["history"][row, position]
             history = batch.state["history"][row, : position + 1, 0].sum()
             assert history == batch.state["total"][row, 0], "two kinds of state disagree: one was not moved"
-            if position == batch.source_lengths[row] - 1:
-                best, second = END, FIRST
-            else:
-                best = FIRST + (batch.state["memory"][row, position] + 3 * history) % NUM_WORDS
-                second = END
-            log_probs[row, best], log_probs[row, second] = -0.1, -2.5
+            length = batch.source_lengths[row]
+            number = batch.state["memory"][row, position] if position < length - 1 else None
+            rows.append(toy_log_probs(number, int(history)))
+        log_probs = np.array(rows, np.float32)
         ids = np.argsort(-log_probs, axis=1, kind="stable")[:, :num_candidates]
         return Candidates(ids, np.take_along_axis(log_probs, ids, 1), log_probs if is_full else None)

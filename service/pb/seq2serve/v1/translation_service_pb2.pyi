@@ -7,6 +7,12 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class Priority(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    PRIORITY_UNSPECIFIED: _ClassVar[Priority]
+    PRIORITY_INTERACTIVE: _ClassVar[Priority]
+    PRIORITY_BATCH: _ClassVar[Priority]
+
 class FinishReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     FINISH_REASON_UNSPECIFIED: _ClassVar[FinishReason]
@@ -19,6 +25,9 @@ class AttentionKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ATTENTION_KIND_ENCODER_SELF: _ClassVar[AttentionKind]
     ATTENTION_KIND_DECODER_SELF: _ClassVar[AttentionKind]
     ATTENTION_KIND_CROSS: _ClassVar[AttentionKind]
+PRIORITY_UNSPECIFIED: Priority
+PRIORITY_INTERACTIVE: Priority
+PRIORITY_BATCH: Priority
 FINISH_REASON_UNSPECIFIED: FinishReason
 FINISH_REASON_END: FinishReason
 FINISH_REASON_LENGTH: FinishReason
@@ -38,7 +47,7 @@ class ModelSelection(_message.Message):
     def __init__(self, model: _Optional[str] = ..., source_language_code: _Optional[str] = ..., target_language_code: _Optional[str] = ...) -> None: ...
 
 class DecodingOptions(_message.Message):
-    __slots__ = ("beam_size", "num_hypotheses", "length_penalty", "max_target_tokens", "min_target_tokens", "temperature", "top_k", "top_p", "seed", "target_prefix")
+    __slots__ = ("beam_size", "num_hypotheses", "length_penalty", "max_target_tokens", "min_target_tokens", "temperature", "top_k", "top_p", "seed", "target_prefix", "early_stopping", "repetition_penalty", "no_repeat_ngram_size", "forbidden_phrases", "terminology", "return_alternatives")
     BEAM_SIZE_FIELD_NUMBER: _ClassVar[int]
     NUM_HYPOTHESES_FIELD_NUMBER: _ClassVar[int]
     LENGTH_PENALTY_FIELD_NUMBER: _ClassVar[int]
@@ -49,6 +58,12 @@ class DecodingOptions(_message.Message):
     TOP_P_FIELD_NUMBER: _ClassVar[int]
     SEED_FIELD_NUMBER: _ClassVar[int]
     TARGET_PREFIX_FIELD_NUMBER: _ClassVar[int]
+    EARLY_STOPPING_FIELD_NUMBER: _ClassVar[int]
+    REPETITION_PENALTY_FIELD_NUMBER: _ClassVar[int]
+    NO_REPEAT_NGRAM_SIZE_FIELD_NUMBER: _ClassVar[int]
+    FORBIDDEN_PHRASES_FIELD_NUMBER: _ClassVar[int]
+    TERMINOLOGY_FIELD_NUMBER: _ClassVar[int]
+    RETURN_ALTERNATIVES_FIELD_NUMBER: _ClassVar[int]
     beam_size: int
     num_hypotheses: int
     length_penalty: float
@@ -59,7 +74,21 @@ class DecodingOptions(_message.Message):
     top_p: float
     seed: int
     target_prefix: str
-    def __init__(self, beam_size: _Optional[int] = ..., num_hypotheses: _Optional[int] = ..., length_penalty: _Optional[float] = ..., max_target_tokens: _Optional[int] = ..., min_target_tokens: _Optional[int] = ..., temperature: _Optional[float] = ..., top_k: _Optional[int] = ..., top_p: _Optional[float] = ..., seed: _Optional[int] = ..., target_prefix: _Optional[str] = ...) -> None: ...
+    early_stopping: bool
+    repetition_penalty: float
+    no_repeat_ngram_size: int
+    forbidden_phrases: _containers.RepeatedScalarFieldContainer[str]
+    terminology: _containers.RepeatedCompositeFieldContainer[Term]
+    return_alternatives: bool
+    def __init__(self, beam_size: _Optional[int] = ..., num_hypotheses: _Optional[int] = ..., length_penalty: _Optional[float] = ..., max_target_tokens: _Optional[int] = ..., min_target_tokens: _Optional[int] = ..., temperature: _Optional[float] = ..., top_k: _Optional[int] = ..., top_p: _Optional[float] = ..., seed: _Optional[int] = ..., target_prefix: _Optional[str] = ..., early_stopping: _Optional[bool] = ..., repetition_penalty: _Optional[float] = ..., no_repeat_ngram_size: _Optional[int] = ..., forbidden_phrases: _Optional[_Iterable[str]] = ..., terminology: _Optional[_Iterable[_Union[Term, _Mapping]]] = ..., return_alternatives: _Optional[bool] = ...) -> None: ...
+
+class Term(_message.Message):
+    __slots__ = ("source", "target")
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    TARGET_FIELD_NUMBER: _ClassVar[int]
+    source: str
+    target: str
+    def __init__(self, source: _Optional[str] = ..., target: _Optional[str] = ...) -> None: ...
 
 class ReturnOptions(_message.Message):
     __slots__ = ("scores", "token_log_probs", "alignment")
@@ -93,21 +122,33 @@ class AlignmentLink(_message.Message):
     weight: float
     def __init__(self, source_begin: _Optional[int] = ..., source_end: _Optional[int] = ..., target_begin: _Optional[int] = ..., target_end: _Optional[int] = ..., weight: _Optional[float] = ...) -> None: ...
 
+class AppliedTerm(_message.Message):
+    __slots__ = ("term", "target_begin", "target_end")
+    TERM_FIELD_NUMBER: _ClassVar[int]
+    TARGET_BEGIN_FIELD_NUMBER: _ClassVar[int]
+    TARGET_END_FIELD_NUMBER: _ClassVar[int]
+    term: int
+    target_begin: int
+    target_end: int
+    def __init__(self, term: _Optional[int] = ..., target_begin: _Optional[int] = ..., target_end: _Optional[int] = ...) -> None: ...
+
 class Hypothesis(_message.Message):
-    __slots__ = ("text", "score", "log_prob", "tokens", "alignment", "finish_reason")
+    __slots__ = ("text", "score", "log_prob", "tokens", "alignment", "finish_reason", "applied_terms")
     TEXT_FIELD_NUMBER: _ClassVar[int]
     SCORE_FIELD_NUMBER: _ClassVar[int]
     LOG_PROB_FIELD_NUMBER: _ClassVar[int]
     TOKENS_FIELD_NUMBER: _ClassVar[int]
     ALIGNMENT_FIELD_NUMBER: _ClassVar[int]
     FINISH_REASON_FIELD_NUMBER: _ClassVar[int]
+    APPLIED_TERMS_FIELD_NUMBER: _ClassVar[int]
     text: str
     score: float
     log_prob: float
     tokens: _containers.RepeatedCompositeFieldContainer[Token]
     alignment: _containers.RepeatedCompositeFieldContainer[AlignmentLink]
     finish_reason: FinishReason
-    def __init__(self, text: _Optional[str] = ..., score: _Optional[float] = ..., log_prob: _Optional[float] = ..., tokens: _Optional[_Iterable[_Union[Token, _Mapping]]] = ..., alignment: _Optional[_Iterable[_Union[AlignmentLink, _Mapping]]] = ..., finish_reason: _Optional[_Union[FinishReason, str]] = ...) -> None: ...
+    applied_terms: _containers.RepeatedCompositeFieldContainer[AppliedTerm]
+    def __init__(self, text: _Optional[str] = ..., score: _Optional[float] = ..., log_prob: _Optional[float] = ..., tokens: _Optional[_Iterable[_Union[Token, _Mapping]]] = ..., alignment: _Optional[_Iterable[_Union[AlignmentLink, _Mapping]]] = ..., finish_reason: _Optional[_Union[FinishReason, str]] = ..., applied_terms: _Optional[_Iterable[_Union[AppliedTerm, _Mapping]]] = ...) -> None: ...
 
 class TranslationResult(_message.Message):
     __slots__ = ("hypotheses", "num_source_tokens", "num_target_tokens")
@@ -120,16 +161,18 @@ class TranslationResult(_message.Message):
     def __init__(self, hypotheses: _Optional[_Iterable[_Union[Hypothesis, _Mapping]]] = ..., num_source_tokens: _Optional[int] = ..., num_target_tokens: _Optional[int] = ...) -> None: ...
 
 class TranslateRequest(_message.Message):
-    __slots__ = ("model_selection", "texts", "decoding", "return_options")
+    __slots__ = ("model_selection", "texts", "decoding", "return_options", "priority")
     MODEL_SELECTION_FIELD_NUMBER: _ClassVar[int]
     TEXTS_FIELD_NUMBER: _ClassVar[int]
     DECODING_FIELD_NUMBER: _ClassVar[int]
     RETURN_OPTIONS_FIELD_NUMBER: _ClassVar[int]
+    PRIORITY_FIELD_NUMBER: _ClassVar[int]
     model_selection: ModelSelection
     texts: _containers.RepeatedScalarFieldContainer[str]
     decoding: DecodingOptions
     return_options: ReturnOptions
-    def __init__(self, model_selection: _Optional[_Union[ModelSelection, _Mapping]] = ..., texts: _Optional[_Iterable[str]] = ..., decoding: _Optional[_Union[DecodingOptions, _Mapping]] = ..., return_options: _Optional[_Union[ReturnOptions, _Mapping]] = ...) -> None: ...
+    priority: Priority
+    def __init__(self, model_selection: _Optional[_Union[ModelSelection, _Mapping]] = ..., texts: _Optional[_Iterable[str]] = ..., decoding: _Optional[_Union[DecodingOptions, _Mapping]] = ..., return_options: _Optional[_Union[ReturnOptions, _Mapping]] = ..., priority: _Optional[_Union[Priority, str]] = ...) -> None: ...
 
 class TranslateResponse(_message.Message):
     __slots__ = ("results", "model", "model_version")
@@ -142,16 +185,18 @@ class TranslateResponse(_message.Message):
     def __init__(self, results: _Optional[_Iterable[_Union[TranslationResult, _Mapping]]] = ..., model: _Optional[str] = ..., model_version: _Optional[str] = ...) -> None: ...
 
 class TranslateStreamRequest(_message.Message):
-    __slots__ = ("model_selection", "text", "decoding", "return_options")
+    __slots__ = ("model_selection", "text", "decoding", "return_options", "priority")
     MODEL_SELECTION_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
     DECODING_FIELD_NUMBER: _ClassVar[int]
     RETURN_OPTIONS_FIELD_NUMBER: _ClassVar[int]
+    PRIORITY_FIELD_NUMBER: _ClassVar[int]
     model_selection: ModelSelection
     text: str
     decoding: DecodingOptions
     return_options: ReturnOptions
-    def __init__(self, model_selection: _Optional[_Union[ModelSelection, _Mapping]] = ..., text: _Optional[str] = ..., decoding: _Optional[_Union[DecodingOptions, _Mapping]] = ..., return_options: _Optional[_Union[ReturnOptions, _Mapping]] = ...) -> None: ...
+    priority: Priority
+    def __init__(self, model_selection: _Optional[_Union[ModelSelection, _Mapping]] = ..., text: _Optional[str] = ..., decoding: _Optional[_Union[DecodingOptions, _Mapping]] = ..., return_options: _Optional[_Union[ReturnOptions, _Mapping]] = ..., priority: _Optional[_Union[Priority, str]] = ...) -> None: ...
 
 class TranslateStreamResponse(_message.Message):
     __slots__ = ("delta", "result")
@@ -176,14 +221,16 @@ class BatchTranslateRequest(_message.Message):
     def __init__(self, config: _Optional[_Union[BatchConfig, _Mapping]] = ..., items: _Optional[_Iterable[_Union[BatchItem, _Mapping]]] = ...) -> None: ...
 
 class BatchConfig(_message.Message):
-    __slots__ = ("model_selection", "decoding", "return_options")
+    __slots__ = ("model_selection", "decoding", "return_options", "priority")
     MODEL_SELECTION_FIELD_NUMBER: _ClassVar[int]
     DECODING_FIELD_NUMBER: _ClassVar[int]
     RETURN_OPTIONS_FIELD_NUMBER: _ClassVar[int]
+    PRIORITY_FIELD_NUMBER: _ClassVar[int]
     model_selection: ModelSelection
     decoding: DecodingOptions
     return_options: ReturnOptions
-    def __init__(self, model_selection: _Optional[_Union[ModelSelection, _Mapping]] = ..., decoding: _Optional[_Union[DecodingOptions, _Mapping]] = ..., return_options: _Optional[_Union[ReturnOptions, _Mapping]] = ...) -> None: ...
+    priority: Priority
+    def __init__(self, model_selection: _Optional[_Union[ModelSelection, _Mapping]] = ..., decoding: _Optional[_Union[DecodingOptions, _Mapping]] = ..., return_options: _Optional[_Union[ReturnOptions, _Mapping]] = ..., priority: _Optional[_Union[Priority, str]] = ...) -> None: ...
 
 class BatchItem(_message.Message):
     __slots__ = ("id", "text")

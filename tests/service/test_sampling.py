@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from service.request import SamplingOptions
-from service.search.selection import sample
+from service.search.sampling import sample
 
 LOG_PROBS = np.log(np.array([0.5, 0.25, 0.15, 0.1], np.float32))
 
 
-def frequencies(options: SamplingOptions, forbidden: int | None = None) -> list[float]:
+def frequencies(options: SamplingOptions, log_probs: np.ndarray = LOG_PROBS) -> list[float]:
     generator = np.random.default_rng(0)
-    draws = [sample(LOG_PROBS, options, generator, forbidden) for _ in range(4000)]
+    draws = [sample(log_probs, options, generator) for _ in range(4000)]
     return [draws.count(token) / len(draws) for token in range(4)]
 
 
@@ -34,4 +34,6 @@ def test_top_p_keeps_the_smallest_set_that_reaches_it() -> None:
 
 
 def test_a_forbidden_token_is_never_drawn() -> None:
-    assert frequencies(SamplingOptions(1.0), forbidden=0) == pytest.approx([0, 0.5, 0.3, 0.2], abs=0.03)
+    log_probs = LOG_PROBS.copy()
+    log_probs[0] = -np.inf
+    assert frequencies(SamplingOptions(1.0), log_probs) == pytest.approx([0, 0.5, 0.3, 0.2], abs=0.03)

@@ -1,0 +1,69 @@
+"""A translated text, put together from its sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from service.request import FinishReason, Translation
+from service.text.segmentation import Segment, Segmentation
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A translated segment."""
+
+    segment: Segment
+    source_ids: tuple[int, ...]
+    translation: Translation
+    text: str
+
+
+@dataclass(frozen=True)
+class TextTranslation:
+    """A translated text."""
+
+    text: str
+    sentences: tuple[Sentence, ...]
+
+    @property
+    def finish_reason(self) -> FinishReason:
+        """LENGTH where any sentence was cut off."""
+        reasons = {sentence.translation.finish_reason for sentence in self.sentences}
+        return FinishReason.LENGTH if FinishReason.LENGTH in reasons else FinishReason.END
+
+    @property
+    def token_log_probs(self) -> list[float]:
+        """Of all sentences, in nats."""
+        return [value for sentence in self.sentences for value in sentence.translation.token_log_probs]
+
+    @property
+    def score(self) -> float:
+        """Of all sentences; see `service.search.score`."""
+        return _total_score(self.sentences)
+
+
+def put_together(
+    segmentation: Segmentation, hypotheses: Sequence[Sequence[Sentence]], number: int
+) -> tuple[TextTranslation, ...]:
+    """Up to `number` translations of a text, best first.
+
+    Args:
+        segmentation: of the source.
+        hypotheses: of each segment, best first.
+        number: how many combinations to make; a single segment's hypotheses stay in their order.
+    """
+    combinations: list[tuple[Sentence, ...]] = [()]
+    for sentences in hypotheses:
+        combinations = [(*earlier, sentence) for earlier in combinations for sentence in sentences]
+        if len(hypotheses) > 1:
+            combinations.sort(key=_total_score, reverse=True)
+        del combinations[number:]
+    return tuple(
+        TextTranslation(segmentation.join([sentence.text for sentence in sentences]), sentences)
+        for sentences in combinations
+    )
+
+
+def _total_score(sentences: tuple[Sentence, ...]) -> float:
+    return sum(sentence.translation.score for sentence in sentences)

@@ -1,0 +1,108 @@
+"""What a hypothesis may say next: the candidates of its row, less what is forbidden, in a possibly changed order.
+
+V vocabulary size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from service.engine.batch import Array, Candidates
+from service.request import DecodingOptions
+
+
+class Choice(NamedTuple):
+    """A token that may continue a hypothesis."""
+
+    token_id: int
+    value: float
+    """What search goes by: the log-probability, penalised."""
+    log_prob: float
+    """The model's own."""
+
+
+class Needs(NamedTuple):
+    """What a search needs of the next step."""
+
+    num_candidates: int
+    is_full: bool
+    """The log-probabilities of the whole vocabulary as well."""
+
+
+class Constraints:
+    """The rules of one request."""
+
+    def __init__(self, options: DecodingOptions, end_id: int) -> None:
+        self._options = options
+        self._end_id = end_id
+        self.is_reordering = options.repetition_penalty != 1.0
+        self._is_banning = bool(options.min_target_tokens or options.no_repeat_ngram_size or options.forbidden)
+
+    def needs(self, token_ids: Sequence[int], num_choices: int) -> Needs:
+        """What it takes to find the `num_choices` best tokens after `token_ids`."""
+        is_forced = len(token_ids) < len(self._options.prefix)
+        return Needs(num_choices + len(self.banned(token_ids)), is_forced or self.is_reordering)
+
+    def choices(self, candidates: Candidates, row: int, token_ids: Sequence[int], num_choices: int) -> list[Choice]:
+        """The best tokens after `token_ids`, best first; fewer where fewer are allowed, one where it is forced."""
+        position = len(token_ids)
+        if position < len(self._options.prefix):
+            forced = self._options.prefix[position]
+            log_prob = float(_full(candidates, row)[forced])
+            return [Choice(forced, log_prob, log_prob)]
+        if self.is_reordering:
+            return self._reordered(_full(candidates, row), token_ids, num_choices)
+        ids, log_probs = candidates.id_lists[row], candidates.log_prob_lists[row]
+        banned = self.banned(token_ids)
+        pairs = zip(ids, log_probs, strict=True)
+        allowed = [Choice(token, value, value) for token, value in pairs if token not in banned]
+        return allowed[:num_choices]
+
+    def values(self, log_probs: Array, token_ids: Sequence[int]) -> Array:
+        """(V,) log-probabilities as search goes by them: penalised, and minus infinity where a token is forbidden."""
+        values = log_probs.copy()
+        if self.is_reordering and token_ids:
+            values[list(token_ids)] = log_probs[list(token_ids)] * self._options.repetition_penalty
+        banned = self.banned(token_ids)
+        if banned:
+            values[list(banned)] = -np.inf
+        return values
+
+    def banned(self, token_ids: Sequence[int]) -> set[int]:
+        """Tokens that must not follow."""
+        if not self._is_banning:
+            return set()
+        banned = _repeats(token_ids, self._options.no_repeat_ngram_size)
+        banned.update(phrase[-1] for phrase in self._options.forbidden if _ends_with(token_ids, phrase[:-1]))
+        if len(token_ids) < self._options.min_target_tokens:
+            banned.add(self._end_id)
+        return banned
+
+    def _reordered(self, log_probs: Array, token_ids: Sequence[int], num_choices: int) -> list[Choice]:
+        values = self.values(log_probs, token_ids)
+        best = np.argpartition(-values, min(num_choices, len(values) - 1))[:num_choices]
+        best = best[np.argsort(-values[best], kind="stable")]
+        return [Choice(int(token), float(values[token]), float(log_probs[token])) for token in best]
+
+
+def _full(candidates: Candidates, row: int) -> Array:
+    assert candidates.all_log_probs is not None
+    log_probs: Array = candidates.all_log_probs[row]
+    return log_probs
+
+
+def _ends_with(token_ids: Sequence[int], phrase: tuple[int, ...]) -> bool:
+    return not phrase or tuple(token_ids[-len(phrase) :]) == phrase
+
+
+def _repeats(token_ids: Sequence[int], size: int) -> set[int]:
+    """Tokens that would complete a sequence of `size` tokens that `token_ids` holds already."""
+    if not size or len(token_ids) < size:
+        return set()
+    tokens = tuple(token_ids)
+    context = tokens[len(tokens) - size + 1 :]
+    starts = range(len(tokens) - size + 1)
+    return {tokens[start + size - 1] for start in starts if tokens[start : start + size - 1] == context}
