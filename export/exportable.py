@@ -15,7 +15,7 @@ class Exportable:
 
     encoder: (source_ids, source_lengths) -> the state arrays that come from the encoder, in the order of `state`.
     decoder: (token_ids, positions, source_lengths, num_candidates, [state…]) -> candidate_ids, candidate_log_probs,
-        log_probs, then the updated state arrays, in the order of `state`.
+        log_probs, then the updated state arrays, in the order of `state`, then those that are written apart.
     explain: (source_ids, source_lengths, target_ids) -> token log-probabilities and three stacks of attention maps.
     """
 

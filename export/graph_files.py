@@ -18,7 +18,7 @@ from export.exportable import Exportable
 from service.bundle.state_spec import ROWS, SOURCE, TARGET, StateArray
 
 OPSET = 21
-TORCH_DTYPES = {"float32": torch.float32, "float16": torch.float16, "int64": torch.int64}
+TORCH_DTYPES = {"float32": torch.float32, "float16": torch.float16, "int8": torch.int8, "int64": torch.int64}
 
 # Example sizes. All differ, and none is 1, so that no two axes are taken for one.
 _BATCH, _SOURCE, _TARGET, _CAPACITY = 3, 7, 5, 11
@@ -45,8 +45,9 @@ def write_decoder(exportable: Exportable, path: Path) -> None:
     )
     rows = {0: ROWS}
     axes = [rows, rows, rows, None, [_axes(array) for array in exportable.state]]
-    updated = [f"next_{array.name}" for array in exportable.state if array.update != "none"]
-    outputs = ["candidate_ids", "candidate_log_probs", "log_probs", *updated]
+    updated = [name for array in exportable.state for name in array.outputs[:1]]
+    written = [name for array in exportable.state for name in array.outputs[1:]]
+    outputs = ["candidate_ids", "candidate_log_probs", "log_probs", *updated, *written]
     _write(exportable.decoder, arguments, axes, names, outputs, path)
     _name_axis(path, ("candidate_ids", "candidate_log_probs"), axis=1, name="num_candidates")
 

@@ -26,6 +26,7 @@ def model_card(manifest: Manifest, notes: str = "") -> str:
         "\n## Export\n",
         f"- {parity.identical_translations} of {parity.num_sentences} greedy translations are token for token those of "
         f"{parity.reference}",
+        f"- {parity.identical_beams} of {parity.num_beams} beam searches find what PyTorch's finds",
         f"- largest difference: {parity.max_log_prob_difference:.2g} nats in a token's log-probability, "
         f"{parity.max_attention_difference:.2g} in an attention weight",
     ]

@@ -16,12 +16,13 @@ from service.engine.engine import Engine
 from service.engine.kv_cache import KVCache
 from service.engine.runner import OnnxRunner
 from service.engine.scheduler import Scheduler
-from service.request import DecodingOptions, FinishedEvent, Request
-from training.search import greedy
+from service.request import DecodingOptions, FinishedEvent, Request, Translation
+from training.search import BeamSettings, beam_search, greedy, next_log_probs
 from training.transformer import Transformer
 from training.vocabulary import BEGIN_ID, END_ID
 
 MAX_ROWS = 16
+MAX_BEAM_SENTENCES, MAX_BEAM_TOKENS, BEAM_SIZE = 8, 32, 4
 
 
 class ParityError(Exception):
@@ -79,6 +80,7 @@ def check_parity(
         _is_same(reference, source, expected, actual, tolerance)
         for source, expected, actual in zip(sources, targets, decoded, strict=True)
     )
+    beams = [_is_same_beam(bundle, reference, source, tolerance) for source in sources[:MAX_BEAM_SENTENCES]]
     quantization = [
         np.abs(teacher_forced_log_probs(float_model, source, target) - result.log_probs).mean()
         for source, target, result in zip(sources, targets, forced, strict=True)
@@ -86,6 +88,8 @@ def check_parity(
     parity = Parity(
         num_sentences=len(sources),
         identical_translations=num_identical,
+        num_beams=len(beams),
+        identical_beams=sum(beams),
         max_log_prob_difference=max(result.log_prob_difference for result in forced),
         max_attention_difference=max(result.attention_difference for result in forced),
         reference="PyTorch float32" if precision == "float32" else f"PyTorch {precision} emulation",
@@ -97,17 +101,25 @@ def check_parity(
 
 def decode_with_engine(bundle: Bundle, sources: Sequence[Sequence[int]], max_target_tokens: int) -> list[list[int]]:
     """Greedy translations by the engine that serves the bundle, rows coming and going."""
+    found = run_engine(bundle, sources, DecodingOptions(max_target_tokens))
+    return [list(translations[0].token_ids) for translations in found]
+
+
+def run_engine(
+    bundle: Bundle, sources: Sequence[Sequence[int]], decoding: DecodingOptions
+) -> list[tuple[Translation, ...]]:
+    """Translations of every source by the engine that serves the bundle, best first."""
     limits = bundle.manifest.limits
     runner = OnnxRunner(bundle)
     cache = KVCache(runner.spec, MAX_ROWS, limits.max_source_tokens, limits.max_target_tokens + 1)
     engine = Engine(runner, cache, Scheduler(len(sources), MAX_ROWS * limits.max_source_tokens))
     for index, source in enumerate(sources):
-        engine.submit(Request(index, tuple(source), DecodingOptions(max_target_tokens), 0.0))
-    translations: dict[int, list[int]] = {}
+        engine.submit(Request(index, tuple(source), decoding, 0.0))
+    translations: dict[int, tuple[Translation, ...]] = {}
     while engine.has_work:
         for event in engine.step():
             if isinstance(event, FinishedEvent):
-                translations[event.request_id] = list(event.translations[0].token_ids)
+                translations[event.request_id] = event.translations
     return [translations[index] for index in range(len(sources))]
 
 
@@ -163,9 +175,20 @@ def _is_same(
     return abs(float(first_log_prob - second_log_prob)) <= tolerance.log_prob
 
 
+def _is_same_beam(bundle: Bundle, reference: Transformer, source: Sequence[int], tolerance: Tolerance) -> bool:
+    """Whether beam search finds the same best translation as PyTorch's slow one, or another that is as good."""
+    num_tokens = min(MAX_BEAM_TOKENS, bundle.manifest.limits.max_target_tokens)
+    [found, *_] = run_engine(bundle, [source], DecodingOptions(num_tokens, beam_size=BEAM_SIZE))[0]
+    [expected] = beam_search(next_log_probs(reference, source), BeamSettings(BEAM_SIZE, num_tokens))
+    is_same_score = abs(found.score - expected.score) <= tolerance.log_prob
+    return is_same_score and (found.token_ids == expected.token_ids or bundle.manifest.precision != "float32")
+
+
 def _refuse(parity: Parity, tolerance: Tolerance) -> None:
     num_different = parity.num_sentences - parity.identical_translations
     if num_different:
         raise ParityError(f"{num_different} of {parity.num_sentences} translations differ from PyTorch's: {parity}")
+    if parity.identical_beams < parity.num_beams:
+        raise ParityError(f"{parity.num_beams - parity.identical_beams} of {parity.num_beams} beams differ: {parity}")
     if parity.max_log_prob_difference > tolerance.log_prob or parity.max_attention_difference > tolerance.attention:
         raise ParityError(f"ONNX Runtime differs from PyTorch by more than {tolerance}: {parity}")

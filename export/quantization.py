@@ -1,9 +1,10 @@
-"""int8 layers whose result for one row never depends on the other rows of the batch.
+"""int8 layers and caches whose result for one row never depends on the other rows of the batch.
 
-Weights are signed, one scale per output channel. Activations are quantised as they come, one scale per row: stock
-dynamic quantisation takes one scale over the whole batch, so that a translation changes with its neighbours.
+Weights are signed, one scale per output channel. Activations, and the keys and values that a decoder keeps, have fixed
+scales found by calibration: stock dynamic quantisation takes one scale over the whole batch, so that a translation
+changes with its neighbours.
 
-N rows, K input size, M output size.
+K input size, M output size.
 """
 
 from __future__ import annotations
@@ -14,9 +15,33 @@ import torch
 from torch import Tensor, nn
 from torch.onnx.ops import symbolic
 
+from export.calibration import Ranges
+from training.attention import CrossAttention
+from training.transformer import DecoderLayer, FeedForward, Transformer
+
 LARGEST = 127.0
-ZERO_POINT = 128  # of the unsigned activations, which run faster than signed ones on x86
+MIDDLE = 128  # zero point of unsigned activations, which run faster than signed ones on x86
 SMALLEST_SCALE = 1e-8
+
+
+def quantize(model: Transformer, ranges: Ranges) -> Transformer:
+    """A copy of the model with every linear layer, embedding and decoder cache in int8."""
+    quantized = copy.deepcopy(model)
+    projections = {name: parts for layer in quantized.decoder.layers for name, parts in _cached(layer, quantized)}
+    for name, module in list(quantized.named_modules()):
+        if isinstance(module, nn.Linear):
+            largest = ranges.inputs[name]
+            if name in projections:
+                _replace(quantized, name, CacheProjection(module, largest, ranges.outputs[name], projections[name]))
+            else:
+                is_after_relu = isinstance(_parent(quantized, name), FeedForward) and name.endswith("output")
+                _replace(quantized, name, QuantizedLinear(module, largest, is_after_relu))
+        elif isinstance(module, nn.Embedding):
+            _replace(quantized, name, QuantizedEmbedding(module))
+    for name, module in list(quantized.named_modules()):
+        if isinstance(module, FeedForward):
+            _replace(quantized, name, QuantizedFeedForward(module))
+    return quantized.eval()
 
 
 def quantize_rows(weight: Tensor) -> tuple[Tensor, Tensor]:
@@ -31,48 +56,73 @@ class QuantizedLinear(nn.Module):
     weight: Tensor
     weight_scale: Tensor
     bias: Tensor | None
+    input_scale: Tensor
+    zero_point: Tensor
 
-    def __init__(self, linear: nn.Linear) -> None:
+    def __init__(self, linear: nn.Linear, largest_input: float, is_after_relu: bool = False) -> None:
+        """`is_after_relu`: inputs are never negative, or their negative part is to be cut: 8 bits for the positive."""
         super().__init__()
         quantized, scale = quantize_rows(linear.weight.detach())
         self.register_buffer("weight", quantized.t().contiguous())  # (K, M), as MatMul wants it
         self.register_buffer("weight_scale", scale)
         self.register_buffer("bias", None if linear.bias is None else linear.bias.detach().clone())
+        steps = LARGEST + MIDDLE if is_after_relu else LARGEST
+        self.register_buffer("input_scale", torch.tensor(max(largest_input / steps, SMALLEST_SCALE)))
+        self.register_buffer("zero_point", torch.tensor(0 if is_after_relu else MIDDLE, dtype=torch.uint8))
 
     def forward(self, inputs: Tensor) -> Tensor:
         """(…, K) -> (…, M)."""
-        rows = inputs.reshape(-1, inputs.shape[-1])  # (N, K)
-        scale = (rows.abs().amax(dim=1) / LARGEST).clamp(min=SMALLEST_SCALE)  # (N,)
-        is_exporting = torch.onnx.is_in_onnx_export()
-        sums = self._onnx_product(rows, scale) if is_exporting else self._product(rows, scale)
-        outputs = sums * scale[:, None]
-        if self.bias is not None:
-            outputs = outputs + self.bias
-        return outputs.reshape(*inputs.shape[:-1], self.weight.shape[1])
+        return self.product(inputs)
 
-    def _product(self, rows: Tensor, scale: Tensor) -> Tensor:
-        quantized = torch.round(rows / scale[:, None]).clamp(-LARGEST, LARGEST)
+    def product(self, inputs: Tensor) -> Tensor:
+        """(…, K) -> (…, M)."""
+        if torch.onnx.is_in_onnx_export():
+            return self._onnx_product(inputs)
+        zero_point = int(self.zero_point)
+        quantized = torch.round(inputs / self.input_scale).clamp(-zero_point, 255 - zero_point)
         # float64 holds the int32 sums exactly.
-        return (quantized.double() @ self.weight.double()).float() * self.weight_scale
+        sums = (quantized.double() @ self.weight.double()).float()
+        outputs: Tensor = sums * (self.input_scale * self.weight_scale)
+        return outputs if self.bias is None else outputs + self.bias
 
-    def _onnx_product(self, rows: Tensor, scale: Tensor) -> Tensor:
-        zero_points = torch.full_like(scale, ZERO_POINT, dtype=torch.uint8)
+    def _onnx_product(self, inputs: Tensor) -> Tensor:
         quantized = symbolic(
-            "QuantizeLinear", (rows, scale, zero_points), {"axis": 0}, dtype=torch.uint8, shape=rows.shape, version=21
+            "QuantizeLinear",
+            (inputs, self.input_scale, self.zero_point),
+            dtype=torch.uint8,
+            shape=inputs.shape,
+            version=21,
         )
+        operands = [quantized, self.weight, self.input_scale, self.weight_scale, self.zero_point]
+        if self.bias is not None:
+            operands += [None, self.bias]  # type: ignore[list-item]
         return symbolic(
             "com.microsoft::MatMulIntegerToFloat",
-            (
-                quantized,
-                self.weight,
-                torch.tensor(1.0),
-                self.weight_scale,
-                torch.tensor(ZERO_POINT, dtype=torch.uint8),
-            ),
+            operands,
             dtype=torch.float32,
-            shape=(rows.shape[0], self.weight.shape[1]),
+            shape=(*inputs.shape[:-1], self.weight.shape[1]),
             version=1,
         )
+
+
+class CacheProjection(QuantizedLinear):
+    """The projection to keys and values that a decoder caches in int8, one scale for each of the two."""
+
+    key_scale: Tensor
+    value_scale: Tensor
+
+    def __init__(self, linear: nn.Linear, largest_input: float, largest_outputs: Tensor, num_parts: int) -> None:
+        """`largest_outputs`: (M,); `num_parts`: of the output, keys and values last."""
+        super().__init__(linear, largest_input)
+        self.num_parts = num_parts
+        *_, keys, values = largest_outputs.chunk(num_parts)
+        self.register_buffer("key_scale", (keys.max() / LARGEST).clamp(min=SMALLEST_SCALE))
+        self.register_buffer("value_scale", (values.max() / LARGEST).clamp(min=SMALLEST_SCALE))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """(…, K) -> (…, M), keys and values as they come back from the cache."""
+        *queries, keys, values = self.product(inputs).chunk(self.num_parts, dim=-1)
+        return torch.cat((*queries, _snap(keys, self.key_scale), _snap(values, self.value_scale)), dim=-1)
 
 
 class QuantizedEmbedding(nn.Module):
@@ -92,13 +142,46 @@ class QuantizedEmbedding(nn.Module):
         return self.weight[token_ids].float() * self.weight_scale[token_ids][..., None]
 
 
-def quantize(model: nn.Module) -> nn.Module:
-    """A copy of the model with every linear layer and embedding in int8."""
-    quantized = copy.deepcopy(model)
-    for module in list(quantized.modules()):
-        for name, child in list(module.named_children()):
-            if isinstance(child, nn.Linear):
-                setattr(module, name, QuantizedLinear(child))
-            elif isinstance(child, nn.Embedding):
-                setattr(module, name, QuantizedEmbedding(child))
-    return quantized.eval()
+class QuantizedFeedForward(nn.Module):
+    """Two quantised layers; the second one's input has no negative values, which is the ReLU between them."""
+
+    def __init__(self, feed_forward: FeedForward) -> None:
+        super().__init__()
+        self.inner = feed_forward.inner
+        self.output = feed_forward.output
+
+    def forward(self, states: Tensor) -> Tensor:
+        """(B, L, D) -> (B, L, D)."""
+        output: Tensor = self.output(self.inner(states))
+        return output
+
+
+def to_cache(values: Tensor, scale: Tensor) -> Tensor:
+    """Values as int8, for export."""
+    zero_point = torch.tensor(0, dtype=torch.int8)
+    return symbolic("QuantizeLinear", (values, scale, zero_point), dtype=torch.int8, shape=values.shape, version=21)
+
+
+def _snap(values: Tensor, scale: Tensor) -> Tensor:
+    """To int8 and back."""
+    if not torch.onnx.is_in_onnx_export():
+        return torch.round(values / scale).clamp(-LARGEST - 1, LARGEST) * scale
+    operands = (to_cache(values, scale), scale, torch.tensor(0, dtype=torch.int8))
+    return symbolic("DequantizeLinear", operands, dtype=torch.float32, shape=values.shape, version=21)
+
+
+def _cached(layer: nn.Module, model: nn.Module) -> list[tuple[str, int]]:
+    """Names of the projections that feed a decoder layer's caches, and how many parts their outputs have."""
+    assert isinstance(layer, DecoderLayer)
+    names = {module: name for name, module in model.named_modules()}
+    cross = layer.cross_attention
+    assert isinstance(cross, CrossAttention)
+    return [(names[layer.self_attention.query_key_value], 3), (names[cross.key_value], 2)]
+
+
+def _parent(model: nn.Module, name: str) -> nn.Module:
+    return model.get_submodule(name.rpartition(".")[0])
+
+
+def _replace(model: nn.Module, name: str, module: nn.Module) -> None:
+    setattr(_parent(model, name), name.rpartition(".")[2], module)

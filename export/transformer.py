@@ -5,13 +5,15 @@ B batch, n rows, S source length, T target length, C cache capacity, D model siz
 
 from __future__ import annotations
 
-from typing import Literal
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.onnx.ops import symbolic, symbolic_multi_out
 
 from export.exportable import Exportable
+from export.quantization import CacheProjection, to_cache
 from service.bundle.state_spec import ROWS, SOURCE, TARGET, StateArray
 from training.attention import CrossAttention, attention_weights, length_mask, merge_heads, split_heads
 from training.transformer import DecoderLayer, EncoderLayer, Transformer
@@ -19,32 +21,27 @@ from training.transformer import DecoderLayer, EncoderLayer, Transformer
 
 def take_apart(model: Transformer, dtype: Literal["float32", "float16"]) -> Exportable:
     """The graphs of a Transformer whose activations are of `dtype`."""
-    state: list[StateArray] = []
     heads = model.settings.num_heads
     width = model.settings.model_size // heads
-    for index in range(model.settings.num_decoder_layers):
-        for kind, owner, axis in (("self", "hypothesis", TARGET), ("cross", "source", SOURCE)):
-            state += (
-                StateArray(
-                    name=f"{kind}_{content}_{index}",
-                    dtype=dtype,
-                    shape=(ROWS, heads, axis, width),
-                    owner=owner,  # type: ignore[arg-type]
-                    update="in_place",
-                )
-                for content in ("key", "value")
-            )
-        state += (
-            StateArray(
-                name=f"last_cross_{content}_{index}",
-                dtype=dtype,
-                shape=(ROWS, 1, heads * width),
-                owner="source",
-                update="none",
-            )
-            for content in ("key", "value")
+    state = tuple(
+        StateArray(
+            name=f"{kind}_{content}_{index}",
+            dtype="int8" if _is_quantized(layer) else dtype,
+            shape=(ROWS, heads, axis, width),
+            owner=owner,
+            update="write_then_read" if owner == "hypothesis" and _is_quantized(layer) else "in_place",
         )
-    return Exportable("transformer", EncoderGraph(model), DecoderGraph(model), ExplainGraph(model), tuple(state))
+        for index, layer in enumerate(model.decoder.layers)
+        for kind, owner, axis in _CACHES
+        for content in ("key", "value")
+    )
+    return Exportable("transformer", EncoderGraph(model), DecoderGraph(model), ExplainGraph(model), state)
+
+
+_CACHES: tuple[tuple[str, Literal["source", "hypothesis"], str], ...] = (
+    ("self", "hypothesis", TARGET),
+    ("cross", "source", SOURCE),
+)
 
 
 class EncoderGraph(nn.Module):
@@ -56,39 +53,29 @@ class EncoderGraph(nn.Module):
         self.cross_attentions = nn.ModuleList(_decoder_layer(layer).cross_attention for layer in model.decoder.layers)
 
     def forward(self, source_ids: Tensor, source_lengths: Tensor) -> tuple[Tensor, ...]:
-        """(B, S) and (B,) -> per decoder layer key and value (B, H, S, W), then their last real position (B, 1, D)."""
+        """(B, S) and (B,) -> per decoder layer key and value (B, H, S, W)."""
         states = self.encoder.embedding(source_ids)
-        lengths = source_lengths.to(torch.int32)
+        num_before_last = (source_lengths - 1).to(torch.int32)
+        longest = torch.scalar_tensor(source_ids.shape[1], dtype=torch.int32)
         for layer in self.encoder.layers:
             assert isinstance(layer, EncoderLayer)
             residual = layer.self_attention_residual
             attention = layer.self_attention
-            projected = attention.query_key_value(residual.before(states))
-            query, key, value = projected.chunk(3, dim=-1)
-            context = symbolic(
-                "com.microsoft::MultiHeadAttention",
-                (query, key, value, None, lengths),
-                {"num_heads": attention.num_heads},
-                dtype=query.dtype,
-                shape=query.shape,
-                version=1,
-            )
+            projected = attention.query_key_value(residual.before(states))  # (B, S, 3 D)
+            context = _whole_attention(projected, num_before_last, longest, attention.num_heads)
             states = residual.add(states, attention.output(context))
             residual = layer.feed_forward_residual
             states = residual.add(states, layer.feed_forward(residual.before(states)))
         memory = self.encoder.norm(states)
-        last = (source_lengths - 1)[:, None, None]  # (B, 1, 1)
         outputs: list[Tensor] = []
         for cross_attention in self.cross_attentions:
             assert isinstance(cross_attention, CrossAttention)
-            key, value = cross_attention.key_value(memory).chunk(2, dim=-1)  # (B, S, D)
-            index = last.expand(-1, 1, key.shape[-1])
-            outputs += (
-                split_heads(key, cross_attention.num_heads),
-                split_heads(value, cross_attention.num_heads),
-                key.gather(1, index),
-                value.gather(1, index),
-            )
+            projection = cross_attention.key_value
+            key, value = _project(projection, memory).chunk(2, dim=-1)  # (B, S, D)
+            key, value = (split_heads(part, cross_attention.num_heads) for part in (key, value))
+            if isinstance(projection, CacheProjection):
+                key, value = to_cache(key, projection.key_scale), to_cache(value, projection.value_scale)
+            outputs += (key, value)
         return tuple(outputs)
 
 
@@ -110,24 +97,27 @@ class DecoderGraph(nn.Module):
             positions: (n,) int32, its place in the target, from 0.
             source_lengths: (n,) int32.
             num_candidates: scalar, k.
-            state: per layer: self key, self value (n, H, C, W), cross key, cross value (n, H, C, W), last cross key,
-                last cross value (n, 1, D).
+            state: per layer: self key, self value (n, H, C, W), cross key, cross value (n, H, S, W).
 
         Returns:
             candidate ids (n, k), their log-probabilities (n, k), all log-probabilities (n, V), then per layer the
-            updated self key, self value, cross key, cross value, to be bound to the buffers they came from.
+            updated self key, self value, cross key, cross value, to be bound to the buffers they came from; with int8
+            caches, then per layer self key and self value as they are written, to be bound to the same buffers.
         """
         embedding = self.decoder.embedding
         states = embedding.tokens(token_ids) * embedding.scale + embedding.positions[positions.long()]
         states = states[:, None]  # (n, 1, D)
+        places = _Places.of(states, positions, source_lengths, state)
         updated: list[Tensor] = []
-        for layer, cache in zip(self.decoder.layers, _chunks(state, 6), strict=True):
-            states, caches = _decoder_layer_step(_decoder_layer(layer), states, positions, source_lengths, cache)
+        written: list[Tensor] = []
+        for layer, cache in zip(self.decoder.layers, _chunks(state, 4), strict=True):
+            states, caches, fresh = _decoder_layer_step(_decoder_layer(layer), states, places, cache)
             updated += caches
+            written += fresh
         hidden = self.decoder.norm(states)[:, 0]  # (n, D)
         log_probs = self.output(hidden).float().log_softmax(dim=-1)  # (n, V)
         top_log_probs, top_ids = _top_k(log_probs, num_candidates)
-        return top_ids, top_log_probs, log_probs, *updated
+        return top_ids, top_log_probs, log_probs, *updated, *written
 
 
 class ExplainGraph(nn.Module):
@@ -190,46 +180,145 @@ class ExplainGraph(nn.Module):
         return self.model.decoder.norm(states), decoder_maps, cross_maps
 
 
+@dataclass(frozen=True)
+class _Places:
+    """Where a step reads and writes, the same for all layers."""
+
+    positions: Tensor
+    """(n,) before the last of the target, that is, the new one."""
+    source_positions: Tensor
+    """(n,) before the last of the source."""
+    capacity: Tensor
+    source_capacity: Tensor
+    nothing: Tensor
+    """(n, 0, D), keys or values of no position."""
+    cells: Tensor
+    """(n, H, 3) row, head and position of what an int8 cache is given."""
+
+    @classmethod
+    def of(cls, states: Tensor, positions: Tensor, source_lengths: Tensor, state: list[Tensor]) -> _Places:
+        rows, heads, capacity, _ = state[0].shape
+        grid = (
+            torch.arange(rows)[:, None].expand(rows, heads),
+            torch.arange(heads)[None, :].expand(rows, heads),
+            positions.long()[:, None].expand(rows, heads),
+        )
+        return cls(
+            positions,
+            source_lengths - 1,
+            torch.scalar_tensor(capacity, dtype=torch.int32),
+            torch.scalar_tensor(state[2].shape[2], dtype=torch.int32),
+            states[:, :0],
+            torch.stack(grid, dim=-1),
+        )
+
+
 def _decoder_layer_step(
-    layer: DecoderLayer, states: Tensor, positions: Tensor, source_lengths: Tensor, cache: list[Tensor]
-) -> tuple[Tensor, list[Tensor]]:
-    self_key, self_value, cross_key, cross_value, last_key, last_value = cache
-    residual = layer.self_attention_residual
-    query, key, value = layer.self_attention.query_key_value(residual.before(states)).chunk(3, dim=-1)
-    heads = layer.self_attention.num_heads
-    context, self_key, self_value = _cached_attention(query, key, value, self_key, self_value, positions, heads)
-    states = residual.add(states, layer.self_attention.output(context))
+    layer: DecoderLayer, states: Tensor, places: _Places, cache: list[Tensor]
+) -> tuple[Tensor, list[Tensor], list[Tensor]]:
+    """States (n, 1, D) after the layer, its four caches, and what an int8 self-attention cache is written as."""
+    residual, attention = layer.self_attention_residual, layer.self_attention
+    projection = attention.query_key_value
+    projected = _project(projection, residual.before(states))  # (n, 1, 3 D)
+    self_cache = cache[:2]
+    written: list[Tensor] = []
+    if isinstance(projection, CacheProjection):
+        # The operator itself rounds to int8 number by number: three times as long.
+        query, *fresh = projected.chunk(3, dim=-1)
+        scales = projection.key_scale, projection.value_scale
+        written = [
+            _write(array, values, scale, places.cells)
+            for array, values, scale in zip(self_cache, fresh, scales, strict=True)
+        ]
+        inputs = (query, places.nothing, places.nothing, *written, places.positions, places.capacity)
+    else:
+        inputs = (projected, None, None, *self_cache, places.positions, places.capacity)
+    context, *self_cache = _cached_attention(inputs, projection, attention.num_heads)
+    states = residual.add(states, attention.output(context))
 
     residual = layer.cross_attention_residual
     query = layer.cross_attention.query(residual.before(states))
-    # Ragged cross-attention: the last source position is passed as the new one at every step, over the S - 1 before it.
-    context, cross_key, cross_value = _cached_attention(
-        query, last_key, last_value, cross_key, cross_value, source_lengths - 1, heads
-    )
+    inputs = (query, places.nothing, places.nothing, *cache[2:], places.source_positions, places.source_capacity)
+    context, *cross_cache = _cached_attention(inputs, layer.cross_attention.key_value, attention.num_heads)
     states = residual.add(states, layer.cross_attention.output(context))
 
     residual = layer.feed_forward_residual
     states = residual.add(states, layer.feed_forward(residual.before(states)))
-    return states, [self_key, self_value, cross_key, cross_value]
+    return states, [*self_cache, *cross_cache], written
 
 
-def _cached_attention(
-    query: Tensor, key: Tensor, value: Tensor, past_key: Tensor, past_value: Tensor, num_past: Tensor, num_heads: int
-) -> tuple[Tensor, Tensor, Tensor]:
-    """com.microsoft.GroupQueryAttention: attend to num_past (n,) cached positions and the new one, which it stores.
+def _write(array: Tensor, values: Tensor, scale: Tensor, cells: Tensor) -> Tensor:
+    """An int8 cache (n, H, C, W) with values (n, 1, D) in `cells`; in place where output and input are one buffer."""
+    rows, heads, _, width = array.shape
+    updates = to_cache(values, scale).reshape(rows, heads, width)
+    return symbolic("ScatterND", (array, cells, updates), dtype=array.dtype, shape=array.shape, version=18)
 
-    query, key, value: (n, 1, D); past_key, past_value: (n, H, C, W) -> context (n, 1, D) and the updated caches.
+
+def _cached_attention(inputs: tuple[Tensor | None, ...], projection: nn.Module, num_heads: int) -> tuple[Tensor, ...]:
+    """com.microsoft.GroupQueryAttention: attend to the cached positions and the new one, if any, which it stores.
+
+    Rows are ragged: each attends to its own positions, in the target and in the source.
+
+    Args:
+        inputs: query (n, 1, D), or with key and value packed (n, 1, 3 D); key and value (n, 0, D) or none; past key and
+            past value (n, H, C, W); positions before the last (n,); capacity C.
+        projection: made the keys and values.
+        num_heads: H.
+
+    Returns:
+        context (n, 1, D) and the updated caches.
     """
-    capacity = torch.scalar_tensor(past_key.shape[2], dtype=torch.int32)
-    context, present_key, present_value = symbolic_multi_out(
+    query, key, _, past_key, past_value, *_ = inputs
+    assert query is not None
+    assert past_key is not None
+    assert past_value is not None
+    attributes: dict[str, Any] = {"num_heads": num_heads, "kv_num_heads": num_heads}
+    if key is not None:
+        attributes["causal"] = 0
+    if isinstance(projection, CacheProjection):
+        attributes |= {"k_quant_type": "PER_TENSOR", "v_quant_type": "PER_TENSOR", "kv_cache_bit_width": 8}
+        scales = projection.key_scale[None], projection.value_scale[None]
+        inputs = (*inputs, None, None, None, None, None, *scales)
+    size = past_key.shape[1] * past_key.shape[3]
+    outputs: tuple[Tensor, ...] = tuple(
+        symbolic_multi_out(
+            "com.microsoft::GroupQueryAttention",
+            inputs,
+            attributes,
+            dtypes=(query.dtype, past_key.dtype, past_value.dtype),
+            shapes=((query.shape[0], 1, size), past_key.shape, past_value.shape),
+            version=1,
+        )
+    )
+    return outputs
+
+
+def _whole_attention(projected: Tensor, num_before_last: Tensor, longest: Tensor, num_heads: int) -> Tensor:
+    """The same operator over whole ragged sequences, in both directions: (B, S, 3 D) -> (B, S, D)."""
+    batch, length, size = projected.shape
+    width = size // 3 // num_heads
+    cache = (batch, num_heads, length, width)
+    context, _, _ = symbolic_multi_out(
         "com.microsoft::GroupQueryAttention",
-        (query, key, value, past_key, past_value, num_past, capacity),
-        {"num_heads": num_heads, "kv_num_heads": num_heads},
-        dtypes=(query.dtype, past_key.dtype, past_value.dtype),
-        shapes=(query.shape, past_key.shape, past_value.shape),
+        (projected, None, None, None, None, num_before_last, longest),
+        {"num_heads": num_heads, "kv_num_heads": num_heads, "causal": 0},
+        dtypes=(projected.dtype,) * 3,
+        shapes=((batch, length, size // 3), cache, cache),
         version=1,
     )
-    return context, present_key, present_value
+    return context
+
+
+def _project(projection: nn.Module, states: Tensor) -> Tensor:
+    """Queries, keys and values before they go through a cache."""
+    if isinstance(projection, CacheProjection):
+        return projection.product(states)
+    projected: Tensor = projection(states)
+    return projected
+
+
+def _is_quantized(layer: nn.Module) -> bool:
+    return isinstance(_decoder_layer(layer).self_attention.query_key_value, CacheProjection)
 
 
 def _top_k(log_probs: Tensor, num_candidates: Tensor) -> tuple[Tensor, Tensor]:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
 from export import graph_files
+from export.calibration import observe
 from export.exportable import Exportable
 from export.model_card import model_card
 from export.parity import check_parity
@@ -40,6 +42,8 @@ MAX_PARITY_TOKENS = 64
 _UNCHECKED = Parity(
     num_sentences=0,
     identical_translations=0,
+    num_beams=0,
+    identical_beams=0,
     max_log_prob_difference=0.0,
     max_attention_difference=0.0,
     reference="none",
@@ -60,7 +64,7 @@ class ExportOptions:
     version: str = "1"
     licence: str = "unspecified"
     sentences: tuple[str, ...] = ()
-    """Source sentences for the parity check; random tokens where there are none."""
+    """Source sentences for calibration and parity check; none: those of the checkpoint."""
     scores: dict[str, Any] = field(default_factory=dict)
     """BLEU and chrF by test set, as `python -m training evaluate` prints them."""
     notes: str = ""
@@ -89,7 +93,8 @@ def export(checkpoint: Checkpoint, directory: Path, options: ExportOptions) -> M
 
 def _write(checkpoint: Checkpoint, directory: Path, options: ExportOptions) -> Manifest:
     float_model = checkpoint.build_model()
-    model = _convert(checkpoint, options.precision)
+    sources = _example_sources(checkpoint, options.sentences)
+    model = _convert(float_model, options.precision, sources)
     exportable = take_apart(model, "float16" if options.precision == "float16" else "float32")
     graph_files.write_encoder(exportable, directory / "encoder.onnx")
     graph_files.write_decoder(exportable, directory / "decoder.onnx")
@@ -99,20 +104,17 @@ def _write(checkpoint: Checkpoint, directory: Path, options: ExportOptions) -> M
     manifest = _describe(checkpoint, exportable, directory, options, _UNCHECKED)
     manifest.save(directory)
     bundle = Bundle.load(directory, Runtime.start("cpu", os.cpu_count() or 1))
-    parity = check_parity(
-        bundle, exportable, model, float_model, _parity_sources(checkpoint, options.sentences), MAX_PARITY_TOKENS
-    )
+    parity = check_parity(bundle, exportable, model, float_model, sources, MAX_PARITY_TOKENS)
     manifest = _describe(checkpoint, exportable, directory, options, parity)
     manifest.save(directory)
     (directory / "MODEL_CARD.md").write_text(model_card(manifest, options.notes), encoding="utf-8")
     return manifest
 
 
-def _convert(checkpoint: Checkpoint, precision: Precision) -> Transformer:
-    model = checkpoint.build_model()
+def _convert(model: Transformer, precision: Precision, sources: Sequence[Sequence[int]]) -> Transformer:
     if precision == "int8":
-        return cast("Transformer", quantize(model))
-    return model.half() if precision == "float16" else model
+        return quantize(model, observe(model, sources))
+    return copy.deepcopy(model).half() if precision == "float16" else model
 
 
 def _describe(
@@ -160,11 +162,14 @@ def _describe(
     )
 
 
-def _parity_sources(checkpoint: Checkpoint, sentences: Sequence[str]) -> list[list[int]]:
+def _example_sources(checkpoint: Checkpoint, sentences: Sequence[str]) -> list[list[int]]:
+    """What calibration and parity check read: the sentences given, the checkpoint's, or random tokens."""
     longest = checkpoint.recipe.data.max_source_tokens - 1
     if sentences:
         encoded = checkpoint.source_vocabulary.encode(list(sentences))
         return [[*ids[:longest], END_ID] for ids in encoded if ids]
+    if checkpoint.examples:
+        return checkpoint.examples
     generator = np.random.default_rng(0)
     size = len(checkpoint.source_vocabulary)
     lengths = generator.integers(1, min(longest, 40) + 1, NUM_RANDOM_SENTENCES)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,8 @@ class Checkpoint:
     """Step, tokens seen, seconds, validation results; what a model card quotes."""
     trainer: dict[str, Any]
     """Optimiser, schedule, random generators, place in the data. Empty once averaged."""
+    examples: list[list[int]] = field(default_factory=list)
+    """Sources of the training data, ids with end of sentence: what export calibrates and checks with."""
 
     def save(self, path: Path) -> None:
         """Write the file whole or not at all: a killed run never leaves half a checkpoint."""
@@ -44,6 +46,7 @@ class Checkpoint:
             "weights": self.weights,
             "progress": self.progress,
             "trainer": self.trainer,
+            "examples": self.examples,
         }
         temporary = path.with_name(f".{path.name}.partial")
         with temporary.open("wb") as file:
@@ -74,6 +77,7 @@ class Checkpoint:
             weights=content["weights"],
             progress=content["progress"],
             trainer=content["trainer"],
+            examples=content.get("examples", []),  # checkpoints of 0.1 have none
         )
 
     def build_model(self) -> Transformer:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
@@ -22,6 +23,8 @@ from training.optimizer import build_optimizer, build_schedule
 from training.recipe import Recipe
 from training.transformer import Transformer
 from training.vocabulary import Vocabulary
+
+NUM_EXAMPLES = 128
 
 
 class Trainer:
@@ -51,6 +54,8 @@ class Trainer:
         self.optimizer = build_optimizer(self.model, self.settings)
         self.schedule = build_schedule(self.optimizer, self.settings)
         self.stream = BatchStream(train, recipe.data, recipe.seed)
+        places = np.unique(np.linspace(0, len(train) - 1, NUM_EXAMPLES, dtype=np.int64))
+        self.examples = [train.sources[int(place)].tolist() for place in places]
         self.step = 0
         self.num_target_tokens = 0
         self.seconds = 0.0
@@ -195,6 +200,7 @@ class Trainer:
             weights,
             progress,
             trainer if with_trainer else {},
+            self.examples,
         )
 
     def _save(self) -> None:

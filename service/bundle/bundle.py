@@ -58,7 +58,7 @@ class Bundle:
             BundleError: they do not fit together.
         """
         state = {array.name for array in self.manifest.state}
-        updated = {f"next_{array.name}" for array in self.manifest.state if array.update != "none"}
+        updated = {name for array in self.manifest.state for name in array.outputs}
         inputs = {value.name for value in self.decoder.get_inputs()}
         outputs = {value.name for value in self.decoder.get_outputs()}
         encoded = {value.name for value in self.encoder.get_outputs()}

@@ -11,7 +11,7 @@ import msgspec
 from service.bundle.state_spec import StateArray
 from service.errors import BundleError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 FILE_NAME = "manifest.json"
 MAX_MANIFEST_BYTES = 4 * 2**20
 
@@ -73,6 +73,10 @@ class Parity(_Section, frozen=True):
     """Sentences decoded with both, in ragged batches."""
     identical_translations: NonNegative
     """How many came out token for token the same, step by step."""
+    num_beams: NonNegative
+    """Sentences decoded with both by beam search."""
+    identical_beams: NonNegative
+    """How many had the same best translation, or in lower precision one of the same score."""
     max_log_prob_difference: float
     """Largest difference of a token's log-probability under teacher forcing, in nats."""
     max_attention_difference: float

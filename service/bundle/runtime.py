@@ -47,6 +47,8 @@ class Runtime:
         options = ort.SessionOptions()
         options.use_per_session_threads = False
         options.log_severity_level = 3
+        # Graphs are quantised as they should run; ONNX Runtime would move the quantisation about.
+        options.add_session_config_entry("session.disable_quant_qdq", "1")
         try:
             return ort.InferenceSession(str(path), options, providers=[PROVIDERS[self.device]])
         except Exception as error:  # onnxruntime has no common base class for its errors

@@ -15,7 +15,7 @@ ROWS, SOURCE, TARGET = "rows", "source", "target"
 """Symbolic axes: one row per hypothesis, source positions, target positions."""
 
 DTYPES: dict[str, np.dtype[np.generic]] = {
-    name: np.dtype(name) for name in ("float32", "float16", "int64", "int32", "bool")
+    name: np.dtype(name) for name in ("float32", "float16", "int8", "int64", "int32", "bool")
 }
 
 
@@ -23,14 +23,15 @@ class StateArray(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     """One named array of the decoder state."""
 
     name: str
-    """The decoder graph's input; where the graph updates it, the output is `next_<name>`."""
-    dtype: Literal["float32", "float16", "int64", "int32", "bool"]
+    """The decoder graph's input; where the graph updates it, see `outputs`."""
+    dtype: Literal["float32", "float16", "int8", "int64", "int32", "bool"]
     shape: tuple[int | str, ...]
     """Axis lengths; `rows` first, and at most one of `source` and `target`."""
     owner: Literal["source", "hypothesis"]
     """Computed once by the encoder, or carried by each hypothesis."""
-    update: Literal["none", "in_place", "replace"]
-    """Whether a step leaves the array alone, writes into the buffer it read, or makes a new one."""
+    update: Literal["none", "in_place", "write_then_read", "replace"]
+    """Whether a step leaves the array alone, writes into the buffer it read, does so in an operation of its own before
+    another reads, or makes a new array."""
 
     def __post_init__(self) -> None:
         symbols = [axis for axis in self.shape if isinstance(axis, str)]
@@ -38,6 +39,17 @@ class StateArray(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
             raise ValueError(f"state {self.name}: shape must begin with 'rows' and name one of 'source', 'target'")
         if any(isinstance(axis, int) and axis < 1 for axis in self.shape):
             raise ValueError(f"state {self.name}: axis lengths must be positive")
+
+    @property
+    def is_in_place(self) -> bool:
+        """Whether the graph's outputs are to be bound to the buffer that its input is bound to."""
+        return self.update in ("in_place", "write_then_read")
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The decoder graph's outputs that hold the array after a step."""
+        names = {"none": (), "write_then_read": (f"next_{self.name}", f"written_{self.name}")}
+        return names.get(self.update, (f"next_{self.name}",))
 
     @property
     def growing_axis(self) -> int | None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from service.engine.batch import Candidates
-from service.engine.kv_cache import KVCache, Row
+from service.engine.kv_cache import Continuation, KVCache, Row
 from service.engine.runner import Runner
 from service.engine.scheduler import Scheduler
 from service.errors import DeadlineExceededError, EngineError, InvalidRequestError
@@ -168,18 +168,22 @@ class Engine:
 
     def _retire(self, candidates: Candidates, events: list[Event]) -> None:
         now = self._clock()
+        going_on: list[Running] = []
+        continuations: list[Continuation] = []
         for running in list(self._running.values()):
             if running.first_token_seconds is None:
                 running.first_token_seconds = now
             parents, token_ids = running.search.advance(candidates, [row.index for row in running.rows])
-            if parents:
-                running.rows = self._cache.advance(running.rows, parents, token_ids)
-            else:
-                self._release(running)
             if running.request.is_streaming:
                 _tell(running, events)
-            if not parents:
+            if parents:
+                going_on.append(running)
+                continuations.append(Continuation(running.rows, parents, token_ids))
+            else:
+                self._release(running)
                 events.append(_finished(running, now))
+        for running, rows in zip(going_on, self._cache.advance(continuations), strict=True):
+            running.rows = rows
 
     def _release(self, running: Running) -> None:
         del self._running[running.request.id]

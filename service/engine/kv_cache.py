@@ -9,11 +9,15 @@ from __future__ import annotations
 import bisect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from service.bundle.state_spec import DTYPES, SOURCE, TARGET, StateArray
+from service.bundle.state_spec import DTYPES, StateArray
 from service.engine.batch import Array, Batch, EncodedSource
+
+Layout = list[tuple[Array, tuple[slice, ...] | None]]
+"""Buffers, each with the index of what is before its growing axis in one row; None where it does not grow."""
 
 
 @dataclass(slots=True, eq=False)
@@ -23,6 +27,14 @@ class Row:
     index: int
     owner: int
     """Whoever holds it."""
+
+
+class Continuation(NamedTuple):
+    """What becomes of one source's rows: the i-th child continues `rows[parents[i]]` with `token_ids[i]`."""
+
+    rows: list[Row]
+    parents: Sequence[int]
+    token_ids: Sequence[int]
 
 
 class KVCache:
@@ -47,6 +59,8 @@ class KVCache:
         self.token_ids = np.zeros(max_rows, np.int64)
         self.positions = np.zeros(max_rows, np.int32)
         self.source_lengths = np.zeros(max_rows, np.int32)
+        self._source_layout = self._layout("source")
+        self._hypothesis_layout = self._layout("hypothesis")
         self._history = np.zeros((max_rows, target_capacity), np.int64)
         """The tokens behind the values that a row holds, position by position."""
         self._rows: list[Row | None] = []
@@ -92,8 +106,8 @@ class KVCache:
         self.source_lengths[row.index] = source.length
         return row
 
-    def advance(self, rows: Sequence[Row], parents: Sequence[int], token_ids: Sequence[int]) -> list[Row]:
-        """Rows of one source after a step: the i-th of the new rows continues `rows[parents[i]]` with `token_ids[i]`.
+    def advance(self, continuations: Sequence[Continuation]) -> list[list[Row]]:
+        """The rows of every source after a step.
 
         A parent's first child keeps its row. Others are copied, best into a row that loses its hypothesis and shares a
         beginning with the parent: what the same tokens made is there already. Rows without children are closed.
@@ -101,23 +115,18 @@ class KVCache:
         Raises:
             ValueError: a row is full, or no row is free.
         """
-        if parents and self.positions[rows[0].index] + 1 >= self.target_capacity:
-            raise ValueError(f"row {rows[0].index} is full at {self.target_capacity} positions")
-        childless = [row for index, row in enumerate(rows) if index not in parents]
-        children: list[Row] = []
-        kept: set[int] = set()
-        for parent in parents:
-            if parent in kept:
-                children.append(self._copy(rows[parent], childless))
-            else:
-                kept.add(parent)
-                children.append(rows[parent])
-        self.close(childless)
-        for row, token_id in zip(children, token_ids, strict=True):
-            position = self.positions[row.index] + 1
-            self.positions[row.index] = position
-            self.token_ids[row.index] = self._history[row.index, position] = token_id
-        return children
+        advanced = [
+            self._children(held.rows, held.parents) if len(held.rows) > 1 or len(held.parents) > 1 else held.rows
+            for held in continuations
+        ]
+        rows = [row.index for children in advanced for row in children]
+        positions = self.positions[rows] + 1
+        if rows and positions.max() >= self.target_capacity:
+            raise ValueError(f"row {rows[int(positions.argmax())]} is full at {self.target_capacity} positions")
+        tokens = [token for held in continuations for token in held.token_ids]
+        self.positions[rows] = positions
+        self.token_ids[rows] = self._history[rows, positions] = tokens
+        return advanced
 
     def close(self, rows: Sequence[Row]) -> None:
         """Free rows.
@@ -162,6 +171,13 @@ class KVCache:
             assert self._history[index, position] == self.token_ids[index]
             assert 0 < self.source_lengths[index] <= self.source_capacity
 
+    def _layout(self, owner: str) -> Layout:
+        return [
+            (self.arrays[array.name], None if array.growing_axis is None else (slice(None),) * (array.growing_axis - 1))
+            for array in self.spec
+            if array.owner == owner
+        ]
+
     def _take(self, owner: int) -> Row:
         if not self.num_free_rows:
             raise ValueError("no free row")
@@ -171,6 +187,16 @@ class KVCache:
         else:
             self._rows[row.index] = row
         return row
+
+    def _children(self, rows: list[Row], parents: Sequence[int]) -> list[Row]:
+        childless = [row for index, row in enumerate(rows) if index not in parents]
+        children: list[Row] = []
+        kept: set[int] = set()
+        for parent in parents:
+            children.append(self._copy(rows[parent], childless) if parent in kept else rows[parent])
+            kept.add(parent)
+        self.close(childless)
+        return children
 
     def _copy(self, parent: Row, childless: list[Row]) -> Row:
         """A second row with all that `parent` holds, taken from `childless` while there are any."""
@@ -194,15 +220,18 @@ class KVCache:
 
     def _copy_state(self, start: int, end: int, first: int, length: int, with_source: bool) -> None:
         """Copy a row, of what grows with the target only positions `first` … `length` - 1."""
-        spans = {SOURCE: (0, int(self.source_lengths[start])), TARGET: (first, length)}
-        for array in self.spec:
-            if with_source or array.owner == "hypothesis":
-                span = _span(array, *spans.get(array.grows_with or "", (0, 0)))
-                buffer = self.arrays[array.name]
-                buffer[end][span] = buffer[start][span]
+        if with_source:
+            self._copy_arrays(self._source_layout, start, end, 0, int(self.source_lengths[start]))
+        self._copy_arrays(self._hypothesis_layout, start, end, first, length)
         self._history[end, first:length] = self._history[start, first:length]
         for numbers in (self.token_ids, self.positions, self.source_lengths):
             numbers[end] = numbers[start]
+
+    def _copy_arrays(self, layout: Layout, start: int, end: int, first: int, length: int) -> None:
+        positions = slice(first, length)
+        for buffer, before in layout:
+            span = ... if before is None else (*before, positions)
+            buffer[end][span] = buffer[start][span]
 
     def _compact(self) -> None:
         while self._holes:

@@ -14,6 +14,11 @@ from service.bundle.manifest import VocabularySpec
 from service.bundle.state_spec import StateArray
 from service.engine.batch import Array, Batch, Candidates, EncodedSource
 
+GROUP_TOKENS = 128
+"""Source tokens, padding included, from which on a larger group is no faster for each token."""
+MAX_PADDING = 0.1
+"""Share of a large group that may be padding."""
+
 
 class Runner(Protocol):
     """Runs a model for the engine."""
@@ -61,7 +66,14 @@ class OnnxRunner:
         self._steps: dict[tuple[int, int, bool], _Step] = {}
 
     def encode(self, sources: Sequence[Sequence[int]]) -> list[EncodedSource]:
-        """See `Runner`."""
+        """See `Runner`; sources of like length go together."""
+        encoded: dict[int, EncodedSource] = {}
+        for indices in group_by_length([len(source) for source in sources]):
+            group = self._encode_together([sources[index] for index in indices])
+            encoded.update(zip(indices, group, strict=True))
+        return [encoded[index] for index in range(len(sources))]
+
+    def _encode_together(self, sources: Sequence[Sequence[int]]) -> list[EncodedSource]:
         lengths = [len(source) for source in sources]
         source_ids = np.full((len(sources), max(lengths)), self.vocabulary.pad_id, np.int64)
         for row, source in zip(source_ids, sources, strict=True):
@@ -107,14 +119,34 @@ class OnnxRunner:
                 binding.bind_input(name, "cpu", 0, array.dtype, array.shape, array.ctypes.data)
         for array_spec in self.spec:
             name = array_spec.name
-            if array_spec.update == "in_place":
-                _bind_output(binding, f"next_{name}", batch.state[name])
-            elif array_spec.update == "replace":
+            if array_spec.update == "replace":
                 replaced[name] = np.empty_like(batch.state[name])
-                _bind_output(binding, f"next_{name}", replaced[name])
+            for output in array_spec.outputs:
+                _bind_output(binding, output, replaced.get(name, batch.state[name]))
         for name, array in outputs.items():
             _bind_output(binding, name, array)
         return _Step(batch, binding, inputs, outputs, replaced)
+
+
+def group_by_length(lengths: Sequence[int]) -> list[list[int]]:
+    """Indices of sources that are encoded together, longest first.
+
+    A group is closed when it is large enough to keep the encoder busy and the next source would be mostly padding.
+    """
+    order = sorted(range(len(lengths)), key=lambda index: -lengths[index])
+    groups: list[list[int]] = []
+    num_real = 0
+    for index in order:
+        if groups:
+            num_padded = lengths[groups[-1][0]] * (len(groups[-1]) + 1)
+            is_large = num_padded > GROUP_TOKENS
+            if not is_large or num_real + lengths[index] >= num_padded * (1 - MAX_PADDING):
+                groups[-1].append(index)
+                num_real += lengths[index]
+                continue
+        groups.append([index])
+        num_real = lengths[index]
+    return groups
 
 
 def _bind_output(binding: ort.IOBinding, name: str, array: Array) -> None:

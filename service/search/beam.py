@@ -16,10 +16,13 @@ from service.search.score import length_penalty
 
 
 class Extension(NamedTuple):
-    """A hypothesis and a token that may continue it."""
+    """A hypothesis and a token that may continue it; extensions sort best first."""
 
-    total: float
+    cost: float
+    """Minus the sum of the values that search goes by."""
     parent: int
+    rank: int
+    """Among the parent's extensions, so that no choices are compared."""
     choice: Choice
 
 
@@ -35,6 +38,8 @@ class BeamSearch:
 
     def needs(self) -> Needs:
         """See `Search`; one candidate more than the beam is wide, because the end may be among them."""
+        if self._constraints.is_free_after(len(self._running[0].token_ids)):
+            return Needs(self._num_choices, is_full=False)
         needs = [self._constraints.needs(running.token_ids, self._num_choices) for running in self._running]
         return Needs(max(need.num_candidates for need in needs), any(need.is_full for need in needs))
 
@@ -68,11 +73,13 @@ class BeamSearch:
     def _extensions(self, candidates: Candidates, rows: Sequence[int]) -> list[Extension]:
         """Best first, enough of them to fill the beam."""
         extensions = [
-            Extension(running.total + choice.value, parent, choice)
+            Extension(-running.total - choice.value, parent, rank, choice)
             for parent, (running, row) in enumerate(zip(self._running, rows, strict=True))
-            for choice in self._constraints.choices(candidates, row, running.token_ids, self._num_choices)
+            for rank, choice in enumerate(
+                self._constraints.choices(candidates, row, running.token_ids, self._num_choices)
+            )
         ]
-        extensions.sort(key=_by_total)
+        extensions.sort()
         return extensions
 
     def _select(self, extensions: list[Extension]) -> list[Extension]:
@@ -123,10 +130,6 @@ class BeamSearch:
         # Totals only fall, and a longer hypothesis is divided by more: this is the best that a running one can reach.
         best_score = best_total / length_penalty(self._options.max_target_tokens + 1, self._alpha)
         return self._finished[self._options.num_hypotheses - 1].score >= best_score
-
-
-def _by_total(extension: Extension) -> float:
-    return -extension.total
 
 
 def _common_prefix(sequences: Sequence[tuple[int, ...]]) -> tuple[int, ...]:

@@ -43,6 +43,8 @@ class Constraints:
 
     def needs(self, token_ids: Sequence[int], num_choices: int) -> Needs:
         """What it takes to find the `num_choices` best tokens after `token_ids`."""
+        if self.is_free_after(len(token_ids)):
+            return Needs(num_choices, is_full=False)
         is_forced = len(token_ids) < len(self._options.prefix)
         return Needs(num_choices + len(self.banned(token_ids)), is_forced or self.is_reordering)
 
@@ -56,10 +58,16 @@ class Constraints:
         if self.is_reordering:
             return self._reordered(_full(candidates, row), token_ids, num_choices)
         ids, log_probs = candidates.id_lists[row], candidates.log_prob_lists[row]
+        if not self._is_banning:
+            return list(map(Choice, ids[:num_choices], log_probs, log_probs))
         banned = self.banned(token_ids)
         pairs = zip(ids, log_probs, strict=True)
         allowed = [Choice(token, value, value) for token, value in pairs if token not in banned]
         return allowed[:num_choices]
+
+    def is_free_after(self, num_tokens: int) -> bool:
+        """Whether nothing but the model decides what follows that many tokens."""
+        return not (self._is_banning or self.is_reordering) and num_tokens >= len(self._options.prefix)
 
     def values(self, log_probs: Array, token_ids: Sequence[int]) -> Array:
         """(V,) log-probabilities as search goes by them: penalised, and minus infinity where a token is forbidden."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from service.request import DecodingOptions
 from service.search.beam import BeamSearch
 from service.search.constraints import Constraints
+from service.search.greedy import GreedySearch
 from service.search.hypothesis import Search
 from service.search.independent import IndependentSearch
 from service.search.terminology import TerminologySearch
@@ -15,5 +16,8 @@ def build_search(options: DecodingOptions, end_id: int) -> Search:
     constraints = Constraints(options, end_id)
     if options.required:
         return TerminologySearch(options, constraints, end_id)
-    kind = BeamSearch if options.beam_size > 1 else IndependentSearch
-    return kind(options, constraints, end_id)
+    if options.beam_size > 1:
+        return BeamSearch(options, constraints, end_id)
+    if constraints.is_free_after(0) and options.num_hypotheses == 1 and options.sampling is None:
+        return GreedySearch(options, end_id)
+    return IndependentSearch(options, constraints, end_id)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from service.engine.batch import Candidates
@@ -12,8 +11,7 @@ from service.search.constraints import Choice, Needs
 from service.search.score import score
 
 
-@dataclass(frozen=True, slots=True)
-class Hypothesis:
+class Hypothesis(NamedTuple):
     """Tokens chosen so far."""
 
     token_ids: tuple[int, ...] = ()

@@ -42,6 +42,8 @@ class IndependentSearch:
     def needs(self) -> Needs:
         """See `Search`."""
         num_choices = len(self._chains) if self._is_together else 1
+        if self._sampling is None and self._constraints.is_free_after(len(self._running[0].token_ids)):
+            return Needs(num_choices, is_full=False)
         needs = [self._constraints.needs(chain.token_ids, num_choices) for chain in self._running]
         is_full = self._sampling is not None or any(need.is_full for need in needs)
         return Needs(max(need.num_candidates for need in needs), is_full)

@@ -84,8 +84,9 @@ class TerminologySearch(BeamSearch):
             for token in self._progress[running.token_ids].next_tokens:
                 if (parent, token) not in known and values[token] > -float("inf"):
                     choice = Choice(token, float(values[token]), float(log_probs[token]))
-                    extensions.append(Extension(running.total + choice.value, parent, choice))
-        extensions.sort(key=lambda extension: -extension.total)
+                    rank = self._num_choices + token
+                    extensions.append(Extension(-running.total - choice.value, parent, rank, choice))
+        extensions.sort()
         return extensions
 
     def _select(self, extensions: list[Extension]) -> list[Extension]:
@@ -100,7 +101,7 @@ class TerminologySearch(BeamSearch):
             if extension.choice.token_id == self._end_id:
                 self._finish(extension)
         survivors = [extension for extension in chosen if extension.choice.token_id != self._end_id]
-        return sorted(survivors, key=lambda extension: -extension.total)
+        return sorted(survivors)
 
     def _go_on(self, survivors: list[Extension]) -> Survivors:
         parents = [self._running[extension.parent].token_ids for extension in survivors]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from service.engine.batch import EncodedSource
-from service.engine.kv_cache import KVCache, Row
+from service.engine.kv_cache import Continuation, KVCache, Row
 from tests.service.toy import BEGIN, SPEC
 
 
@@ -16,11 +16,15 @@ def make_cache(max_rows: int = 3) -> KVCache:
     return KVCache(SPEC, max_rows, source_capacity=4, target_capacity=6)
 
 
+def advance(cache: KVCache, rows: list[Row], parents: list[int], token_ids: list[int]) -> list[Row]:
+    return cache.advance([Continuation(rows, parents, token_ids)])[0]
+
+
 def say(cache: KVCache, row: Row, token: int) -> Row:
     """One step of the row: what the model would store for its current token, then the next token."""
     cache.arrays["history"][row.index, cache.positions[row.index], 0] = cache.token_ids[row.index]
     cache.arrays["total"][row.index] += cache.token_ids[row.index]
-    return cache.advance([row], [0], [token])[0]
+    return advance(cache, [row], [0], [token])[0]
 
 
 def history(cache: KVCache, row: Row) -> list[int]:
@@ -74,7 +78,7 @@ def test_closing_the_last_rows_moves_nothing() -> None:
 def test_children_after_the_first_are_copied_with_the_source() -> None:
     cache = make_cache()
     first = say(cache, cache.open(1, source(5, 6), BEGIN), 7)
-    children = cache.advance([first], [0, 0], [8, 9])
+    children = advance(cache, [first], [0, 0], [8, 9])
     assert [child.index for child in children] == [0, 1]
     assert children[0] is first
     batch = cache.batch()
@@ -87,11 +91,11 @@ def test_children_after_the_first_are_copied_with_the_source() -> None:
 def test_a_copy_writes_only_what_differs(monkeypatch: pytest.MonkeyPatch) -> None:
     cache = make_cache(max_rows=2)
     rows = [say(cache, cache.open(1, source(5), BEGIN), 7)]
-    rows = cache.advance(rows, [0, 0], [8, 9])
+    rows = advance(cache, rows, [0, 0], [8, 9])
     rows = [say(cache, row, token) for row, token in zip(rows, (10, 11), strict=True)]
     cache.arrays["memory"][1] = 77  # the source stays where it is: nobody writes here
     cache.arrays["history"][1, 0] = 55  # shared by both, so not written either
-    copied = cache.advance(rows, [0, 0], [12, 13])
+    copied = advance(cache, rows, [0, 0], [12, 13])
     assert copied[0] is rows[0]
     assert copied[1] is not rows[1] or copied[1].index == 1
     assert cache.arrays["memory"][1, 0] == 77
@@ -104,8 +108,8 @@ def test_a_copy_writes_only_what_differs(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_rows_without_children_are_closed() -> None:
     cache = make_cache()
     row = say(cache, cache.open(1, source(5), BEGIN), 7)
-    rows = cache.advance([row], [0, 0, 0], [1, 2, 3])
-    left = cache.advance(rows, [1], [4])
+    rows = advance(cache, [row], [0, 0, 0], [1, 2, 3])
+    left = advance(cache, rows, [1], [4])
     assert left == [rows[1]]
     assert cache.num_rows == 1
     assert cache.batch().token_ids.tolist() == [4]
@@ -128,15 +132,15 @@ def test_limits_are_errors() -> None:
     with pytest.raises(ValueError, match="no free row"):
         cache.open(2, source(1), BEGIN)
     with pytest.raises(ValueError, match="no free row"):
-        cache.advance([row], [0, 0], [1, 2])
+        advance(cache, [row], [0, 0], [1, 2])
     cache.close([row])
     with pytest.raises(ValueError, match="not in use"):
         cache.close([row])
     row = cache.open(3, source(1), BEGIN)
     for token in range(5):
-        cache.advance([row], [0], [token])
+        advance(cache, [row], [0], [token])
     with pytest.raises(ValueError, match="full at 6"):
-        cache.advance([row], [0], [9])
+        advance(cache, [row], [0], [9])
 
 
 def test_integrity_notices_a_lost_row() -> None:
@@ -149,6 +153,6 @@ def test_integrity_notices_a_lost_row() -> None:
 def test_usage_counts_positions() -> None:
     cache = make_cache()
     row = cache.open(1, source(1), BEGIN)
-    cache.advance([row], [0], [3])
+    advance(cache, [row], [0], [3])
     assert cache.usage_ratio == pytest.approx(1 / 18)
     assert cache.num_bytes == 3 * 4 * 8 + 3 * 6 * 8 + 3 * 8
