@@ -1,20 +1,27 @@
-"""A converted model as CTranslate2 runs it. Never imports torch, so that a server can."""
+"""A converted model as CTranslate2 runs it; torch is not needed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 
 import ctranslate2
 
 
-def tokens(ids: Iterable[int]) -> list[str]:
+def tokens(ids: Sequence[int] | range) -> list[str]:
     """Ids as the converted model names them."""
     return [str(token) for token in ids]
 
 
-def open_translator(directory: Path, precision: str, num_threads: int) -> ctranslate2.Translator:
-    """The converted model, computing in `float32` or `int8`."""
+def open_translator(directory: Path, precision: str, threads: int, workers: int = 1) -> ctranslate2.Translator:
+    """The converted model.
+
+    Args:
+        directory: that `bench.ctranslate2_model.convert` wrote.
+        precision: it computes in `float32` or `int8`.
+        threads: of each worker.
+        workers: batches translated at a time.
+    """
     return ctranslate2.Translator(
-        str(directory), compute_type=precision, inter_threads=1, intra_threads=num_threads, max_queued_batches=-1
+        str(directory), compute_type=precision, inter_threads=workers, intra_threads=threads, max_queued_batches=-1
     )

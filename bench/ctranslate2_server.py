@@ -70,10 +70,11 @@ class Sentence:
 
 
 class Batcher:
-    """Gathers sentences and translates one batch after the other in a thread of its own."""
+    """Gathers sentences and translates batches, one after the other for each of the translator's workers."""
 
     def __init__(self, translator: ctranslate2.Translator, max_batch: int, max_wait_seconds: float) -> None:
         self._translator = translator
+        self._gathering = asyncio.Lock()
         self._max_batch = max_batch
         self._max_wait = max_wait_seconds
         self._queue: asyncio.Queue[Sentence] = asyncio.Queue()
@@ -93,10 +94,11 @@ class Batcher:
         return await sentence.translation
 
     async def run(self) -> None:
-        """Translate until cancelled."""
+        """Translate until cancelled; run it once for each worker."""
         with ThreadPoolExecutor(max_workers=1) as executor:
             while True:
-                gathered = await self._gather()
+                async with self._gathering:
+                    gathered = await self._gather()
                 batch = [sentence for sentence in gathered if not sentence.translation.done()]  # others were cancelled
                 if not batch:
                     continue
@@ -182,7 +184,8 @@ def main() -> None:
     parser.add_argument("--source-tokenizer", type=Path, required=True, help="SentencePiece model")
     parser.add_argument("--target-tokenizer", type=Path, required=True, help="SentencePiece model")
     parser.add_argument("--precision", default="int8", choices=["float32", "int8"])
-    parser.add_argument("--threads", type=int, default=2, help="threads of the model")
+    parser.add_argument("--threads", type=int, default=2, help="threads of each worker")
+    parser.add_argument("--workers", type=int, default=1, help="batches translated at a time")
     parser.add_argument("--max-batch", type=int, default=32, help="most sentences translated together")
     parser.add_argument("--max-wait-ms", type=float, default=2.0, help="longest wait for others, in milliseconds")
     parser.add_argument("--address", default="127.0.0.1:0", help="host:port; port 0 takes a free one")
@@ -193,20 +196,21 @@ async def _serve(options: argparse.Namespace) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    translator = open_translator(options.model, options.precision, options.threads)
+    translator = open_translator(options.model, options.precision, options.threads, options.workers)
     batcher = Batcher(translator, options.max_batch, options.max_wait_ms / 1000)
     servicer = Servicer(batcher, options.source_tokenizer, options.target_tokenizer)
     server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
     pb_grpc.add_TranslationServiceServicer_to_server(servicer, server)  # type: ignore[no-untyped-call]
     port = server.add_insecure_port(options.address)
     await server.start()
-    batches = asyncio.create_task(batcher.run())
+    batches = [asyncio.create_task(batcher.run()) for _ in range(options.workers)]
     await batcher.translate(tokens([END_ID]), Options.of(pb.DecodingOptions()))  # warms up
     print(f"listening on {options.address.rpartition(':')[0]}:{port}", flush=True)
     await stop.wait()
     await server.stop(grace=2)
-    batches.cancel()
-    await asyncio.gather(batches, return_exceptions=True)
+    for task in batches:
+        task.cancel()
+    await asyncio.gather(*batches, return_exceptions=True)
 
 
 def _resolve(batch: list[Sentence], translations: list[list[int]]) -> None:

@@ -124,18 +124,22 @@ def our_server(bundle: Path, threads: int, max_rows: int) -> ServerProcess:
     return ServerProcess(command, ready="gRPC on ")  # printed after the warm-up
 
 
-def ctranslate2_server(model: Path, bundle: Path, precision: str, threads: int, max_batch: int) -> ServerProcess:
+def ctranslate2_server(
+    model: Path, bundle: Path, precision: str, threads: int, workers: int, max_batch: int
+) -> ServerProcess:
     """CTranslate2 behind the same protos, on a free port.
 
     Args:
         model: directory that `bench.ctranslate2_model.convert` wrote.
         bundle: the same model exported; its tokenizers are used.
         precision: `float32` or `int8`.
-        threads: of the model.
+        threads: of each worker.
+        workers: batches translated at a time.
         max_batch: most sentences translated together.
     """
     command = [sys.executable, "-m", "bench.ctranslate2_server", str(model.resolve())]
     command += ["--source-tokenizer", str(bundle.resolve() / "source.model")]
     command += ["--target-tokenizer", str(bundle.resolve() / "target.model")]
     command += ["--precision", precision, "--threads", str(threads), "--max-batch", str(max_batch)]
+    command += ["--workers", str(workers)]
     return ServerProcess(command, ready="listening on ")
