@@ -59,5 +59,5 @@ $(SERVE_ENV)/.ready: pyproject.toml constraints.txt
 $(DEV_ENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(DEV_ENV)
 	$(DEV_ENV)/bin/pip install --quiet --constraint constraints.txt torch
-	$(DEV_ENV)/bin/pip install --quiet --constraint constraints.txt --editable ".[cpu,training,dev]"
+	$(DEV_ENV)/bin/pip install --quiet --constraint constraints.txt --editable ".[cpu,training,bench,dev]"
 	@touch $@

@@ -88,3 +88,37 @@ class Metrics:
         self, name: str, text: str, labels: tuple[str, ...], buckets: tuple[float, ...] = LATENCY_BUCKETS
     ) -> Histogram:
         return Histogram(name, text, labels, registry=self.registry, buckets=buckets)
+
+
+class EngineMetrics:
+    """What one model's engine reports, its labels looked up once: a step of a small model takes less than a lookup."""
+
+    def __init__(self, metrics: Metrics, model: str) -> None:
+        self._metrics = metrics
+        self._model = model
+        self.running = metrics.running.labels(model)
+        self.waiting = metrics.waiting.labels(model)
+        self.cache_usage = metrics.cache_usage.labels(model, "self")
+        self.last_step = metrics.last_step.labels(model)
+        self.encode_rows, self.decode_rows = (metrics.rows.labels(model, phase) for phase in ("encode", "decode"))
+        self.encode_seconds, self.decode_seconds = (
+            metrics.step_seconds.labels(model, phase) for phase in ("encode", "decode")
+        )
+        self.source_tokens = metrics.source_tokens.labels(model)
+        self.target_tokens = metrics.target_tokens.labels(model)
+        self.padding_tokens = metrics.padding_tokens.labels(model, "encode")
+        self.latency = metrics.latency.labels(model)
+        self.first_token = metrics.first_token.labels(model)
+        self.queue_time = metrics.queue_time.labels(model)
+        self.encode_time = metrics.encode_time.labels(model)
+        self.decode_time = metrics.decode_time.labels(model)
+        self.request_source = metrics.request_source.labels(model)
+        self.request_target = metrics.request_target.labels(model)
+
+    def count_success(self, finish_reason: str) -> None:
+        """One sentence was translated."""
+        self._metrics.success.labels(self._model, finish_reason).inc()
+
+    def count_failure(self, reason: str) -> None:
+        """One sentence was not."""
+        self._metrics.failures.labels(self._model, reason).inc()

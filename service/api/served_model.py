@@ -10,13 +10,14 @@ from dataclasses import dataclass, replace
 from service.api.explanation import Explanation, Link, align, explain
 from service.api.text_translation import Sentence, TextTranslation, put_together
 from service.bundle.bundle import Bundle
+from service.bundle.manifest import Manifest
 from service.bundle.tokenizer import TextStream, Token
 from service.engine.engine import Engine
 from service.engine.kv_cache import KVCache
 from service.engine.runner import OnnxRunner
 from service.engine.scheduler import Scheduler
 from service.engine.worker import Worker
-from service.errors import InvalidRequestError
+from service.errors import InvalidRequestError, SettingsError
 from service.metrics import Metrics
 from service.request import DecodingOptions, FinishedEvent, Priority, TokensEvent
 from service.settings import Settings
@@ -59,14 +60,14 @@ class ServedModel:
     def __init__(self, bundle: Bundle, settings: Settings, metrics: Metrics, on_failure: Callable[[], None]) -> None:
         self.bundle = bundle
         self.manifest = bundle.manifest
-        limits = self.manifest.limits
-        cache = KVCache(self.manifest.state, settings.max_rows, limits.max_source_tokens, limits.max_target_tokens + 1)
+        cache = make_cache(self.manifest, settings)
         scheduler = Scheduler(settings.max_waiting, settings.max_encoder_tokens)
         engine = Engine(OnnxRunner(bundle), cache, scheduler)
         self.num_cache_bytes = cache.num_bytes
-        self.max_beam_size = min(settings.max_beam_size, settings.max_rows)
+        self.max_rows = cache.max_rows
+        self.max_beam_size = min(settings.max_beam_size, cache.max_rows)
         self.worker = Worker(self.manifest.name, engine, metrics, on_failure)
-        self._max_under_way = min(settings.max_rows, settings.max_waiting)
+        self._max_under_way = min(cache.max_rows, settings.max_waiting)
         metrics.queue_limit.labels(self.manifest.name).set(settings.max_waiting)
 
     def slots(self) -> asyncio.Semaphore:
@@ -241,6 +242,26 @@ def _trim(text: str, begin: int, end: int) -> tuple[int, int]:
     """The span without the white space before its word, which a token carries."""
     part = text[begin:end]
     return begin + len(part) - len(part.lstrip()), end
+
+
+def make_cache(manifest: Manifest, settings: Settings) -> KVCache:
+    """As many rows as the settings allow.
+
+    Raises:
+        SettingsError: the memory allowed does not hold one row.
+    """
+    limits = manifest.limits
+    capacities = limits.max_source_tokens, limits.max_target_tokens + 1
+    num_rows = settings.max_rows
+    if settings.max_cache_mebibytes:
+        bytes_per_row = KVCache.bytes_per_row(manifest.state, *capacities)
+        num_rows = min(num_rows, settings.max_cache_mebibytes * 2**20 // bytes_per_row)
+        if not num_rows:
+            raise SettingsError(
+                f"max_cache_mebibytes {settings.max_cache_mebibytes}: one row of {manifest.name} takes "
+                f"{bytes_per_row / 2**20:.1f} MiB"
+            )
+    return KVCache(manifest.state, num_rows, *capacities)
 
 
 def _check_single_sentence(segmentation: Segmentation, decoding: Decoding) -> None:

@@ -140,12 +140,12 @@ class Server:
         self._metrics.model_info.labels(*labels).set(1)
         self._metrics.model_load.labels(manifest.name).set(model.bundle.load_seconds)
         logger.info(
-            "%s %s: %s, %d rows, %.0f MB of decoder state",
+            "%s %s: %s, KV cache of %d rows, %.1f MiB",
             manifest.name,
             manifest.version,
             manifest.precision,
-            self._settings.max_rows,
-            model.num_cache_bytes / 1e6,
+            model.max_rows,
+            model.num_cache_bytes / 2**20,
         )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
 
@@ -54,6 +54,10 @@ def main(arguments: list[str] | None = None) -> int:
 def _translate(client: Client, options: argparse.Namespace, output: TextIO) -> None:
     if options.text:
         for text in options.text:
+            if options.num_hypotheses is not None:
+                for found in client.hypotheses(text):
+                    print(f"{found.score:.4f}\t{found.text}", file=output, flush=True)
+                continue
             pieces = client.stream(text) if options.stream else iter([client.translate(text)])
             for piece in pieces:
                 print(piece, end="", file=output, flush=True)
@@ -88,6 +92,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--target-language", default="", help="BCP-47 code")
     parser.add_argument("--stream", action="store_true", help="print the translation as it grows")
     parser.add_argument("--timeout", type=float, default=60.0, help="seconds for each text (default: %(default)s)")
+    _add_decoding(parser)
+    return parser
+
+
+def _add_decoding(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--beam-size", type=int, help="above 1: beam search")
+    parser.add_argument("--num-hypotheses", type=int, help="print that many translations of each text, with scores")
+    parser.add_argument("--length-penalty", type=float)
+    parser.add_argument("--early-stopping", action=argparse.BooleanOptionalAction)
     parser.add_argument("--max-target-tokens", type=int)
     parser.add_argument("--min-target-tokens", type=int)
     parser.add_argument("--temperature", type=float, help="above 0: sample")
@@ -95,7 +108,31 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--top-p", type=float)
     parser.add_argument("--seed", type=int)
     parser.add_argument("--target-prefix", help="what the translation begins with")
-    return parser
+    parser.add_argument("--repetition-penalty", type=float)
+    parser.add_argument("--no-repeat-ngram-size", type=int)
+    parser.add_argument(
+        "--forbid", dest="forbidden_phrases", action="append", default=[], metavar="PHRASE", help="may be repeated"
+    )
+    parser.add_argument(
+        "--term", dest="terminology", action=_Terms, default={}, metavar="SOURCE=TARGET", help="may be repeated"
+    )
+    parser.add_argument("--return-alternatives", action="store_true", default=None)
+
+
+class _Terms(argparse.Action):
+    """Collects SOURCE=TARGET."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: str | Sequence[object] | None,
+        option_string: str | None = None,
+    ) -> None:
+        source, separator, target = str(values).partition("=")
+        if not separator:
+            parser.error(f"{option_string} {values}: expected SOURCE=TARGET")
+        setattr(namespace, self.dest, {**getattr(namespace, self.dest), source: target})
 
 
 if __name__ == "__main__":

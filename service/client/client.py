@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
@@ -36,6 +36,10 @@ _SERVICE_CONFIG = {
 class DecodingArguments:
     """Decoding options; None leaves a choice to the server. Meanings and limits: protos/seq2serve/v1."""
 
+    beam_size: int | None = None
+    num_hypotheses: int | None = None
+    length_penalty: float | None = None
+    early_stopping: bool | None = None
     max_target_tokens: int | None = None
     min_target_tokens: int | None = None
     temperature: float | None = None
@@ -43,10 +47,29 @@ class DecodingArguments:
     top_p: float | None = None
     seed: int | None = None
     target_prefix: str | None = None
+    repetition_penalty: float | None = None
+    no_repeat_ngram_size: int | None = None
+    forbidden_phrases: Sequence[str] = ()
+    terminology: Mapping[str, str] = field(default_factory=dict)
+    """Source terms and what they must become."""
+    return_alternatives: bool | None = None
 
     def message(self) -> pb.DecodingOptions:
         """The options as a message."""
-        return pb.DecodingOptions(**{name: value for name, value in vars(self).items() if value is not None})
+        values = {name: value for name, value in vars(self).items() if value is not None}
+        values["terminology"] = [pb.Term(source=term, target=target) for term, target in self.terminology.items()]
+        return pb.DecodingOptions(**values)
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """One of several translations of a text."""
+
+    text: str
+    score: float
+    """What hypotheses are ranked by; higher is better."""
+    log_prob: float
+    """Of the whole translation, in nats."""
 
 
 class Client:
@@ -89,6 +112,17 @@ class Client:
         request = pb.TranslateRequest(model_selection=self._selection, texts=[text], decoding=self._decoding)
         response: pb.TranslateResponse = self._stub.Translate(request, timeout=self._timeout)
         return response.results[0].hypotheses[0].text
+
+    def hypotheses(self, text: str) -> list[Hypothesis]:
+        """The best translations of one text, as many as the decoding asks for, best first."""
+        request = pb.TranslateRequest(
+            model_selection=self._selection,
+            texts=[text],
+            decoding=self._decoding,
+            return_options=pb.ReturnOptions(scores=True),
+        )
+        response: pb.TranslateResponse = self._stub.Translate(request, timeout=self._timeout)
+        return [Hypothesis(found.text, found.score, found.log_prob) for found in response.results[0].hypotheses]
 
     def stream(self, text: str) -> Iterator[str]:
         """The translation of one text in pieces, as it grows."""

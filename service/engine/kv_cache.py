@@ -7,6 +7,7 @@ leave holes, which new rows fill; what holes remain before a step, the last rows
 from __future__ import annotations
 
 import bisect
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -66,6 +67,12 @@ class KVCache:
         self._rows: list[Row | None] = []
         self._holes: list[int] = []
         self._batches: dict[int, Batch] = {}
+
+    @staticmethod
+    def bytes_per_row(spec: tuple[StateArray, ...], source_capacity: int, target_capacity: int) -> int:
+        """Memory of one row's state."""
+        shapes = ((array.buffer_shape(1, source_capacity, target_capacity), DTYPES[array.dtype]) for array in spec)
+        return sum(math.prod(shape) * dtype.itemsize for shape, dtype in shapes)
 
     @property
     def num_rows(self) -> int:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from service.engine.engine import Engine
 from service.errors import EngineError, ServiceError, UnavailableError
-from service.metrics import Metrics
+from service.metrics import EngineMetrics, Metrics
 from service.request import DecodingOptions, Event, FailedEvent, FinishedEvent, Priority, Request, TokensEvent
 
 logger = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ class Worker:
         """`on_failure` is called on the event loop if the engine's thread dies."""
         self._name = name
         self._engine = engine
-        self._metrics = metrics
+        self._metrics = EngineMetrics(metrics, name)
         self._on_failure = on_failure
         self._inbox: queue.SimpleQueue[_Command] = queue.SimpleQueue()
         self._subscribers: dict[int, asyncio.Queue[Event]] = {}
@@ -109,7 +109,7 @@ class Worker:
             self._subscribers.pop(request.id, None)
             if not is_over:
                 self._inbox.put(_Cancel(request.id))
-                self._metrics.failures.labels(self._name, "CANCELLED").inc()
+                self._metrics.count_failure("CANCELLED")
 
     def _run(self) -> None:
         try:
@@ -165,44 +165,41 @@ class Worker:
             self._loop.call_soon_threadsafe(function, *arguments)
 
     def _observe(self, events: list[Event]) -> None:
-        metrics, name, report = self._metrics, self._name, self._engine.last_step
-        metrics.last_step.labels(name).set(time.time())
+        metrics, report = self._metrics, self._engine.last_step
+        metrics.last_step.set(time.time())
         if report.num_encoded:
-            metrics.rows.labels(name, "encode").set(report.num_encoded)
-            metrics.step_seconds.labels(name, "encode").observe(report.encode_seconds)
-            metrics.source_tokens.labels(name).inc(report.num_source_tokens)
-            metrics.padding_tokens.labels(name, "encode").inc(report.num_padding_tokens)
+            metrics.encode_rows.set(report.num_encoded)
+            metrics.encode_seconds.observe(report.encode_seconds)
+            metrics.source_tokens.inc(report.num_source_tokens)
+            metrics.padding_tokens.inc(report.num_padding_tokens)
         if report.num_rows:
-            metrics.rows.labels(name, "decode").set(report.num_rows)
-            metrics.step_seconds.labels(name, "decode").observe(report.decode_seconds)
-            metrics.target_tokens.labels(name).inc(report.num_rows)
+            metrics.decode_rows.set(report.num_rows)
+            metrics.decode_seconds.observe(report.decode_seconds)
+            metrics.target_tokens.inc(report.num_rows)
         self._observe_load()
         self._observe_requests(events)
 
     def _observe_load(self) -> None:
-        metrics, name = self._metrics, self._name
-        metrics.running.labels(name).set(self._engine.num_running)
-        metrics.waiting.labels(name).set(self._engine.num_waiting)
-        metrics.cache_usage.labels(name, "self").set(self._engine.cache_usage_ratio)
+        self._metrics.running.set(self._engine.num_running)
+        self._metrics.waiting.set(self._engine.num_waiting)
+        self._metrics.cache_usage.set(self._engine.cache_usage_ratio)
 
     def _observe_requests(self, events: list[Event]) -> None:
-        metrics, name = self._metrics, self._name
+        metrics = self._metrics
         for event in events:
             if isinstance(event, TokensEvent):
                 continue
             if isinstance(event, FailedEvent):
-                reason = event.error.reason if isinstance(event.error, ServiceError) else "INTERNAL"
-                metrics.failures.labels(name, reason).inc()
+                metrics.count_failure(event.error.reason if isinstance(event.error, ServiceError) else "INTERNAL")
                 if event.error.__cause__ is not None:
                     logger.error("request %d failed", event.request_id, exc_info=event.error.__cause__)
                 continue
-            timing = event.timing
-            best = event.translations[0]
-            metrics.success.labels(name, best.finish_reason.value).inc()
-            metrics.latency.labels(name).observe(timing.finished - timing.arrival)
-            metrics.first_token.labels(name).observe(timing.first_token - timing.arrival)
-            metrics.queue_time.labels(name).observe(timing.admitted - timing.arrival)
-            metrics.encode_time.labels(name).observe(timing.encoded - timing.admitted)
-            metrics.decode_time.labels(name).observe(timing.finished - timing.encoded)
-            metrics.request_source.labels(name).observe(timing.num_source_tokens)
-            metrics.request_target.labels(name).observe(len(best.token_ids))
+            timing, best = event.timing, event.translations[0]
+            metrics.count_success(best.finish_reason.value)
+            metrics.latency.observe(timing.finished - timing.arrival)
+            metrics.first_token.observe(timing.first_token - timing.arrival)
+            metrics.queue_time.observe(timing.admitted - timing.arrival)
+            metrics.encode_time.observe(timing.encoded - timing.admitted)
+            metrics.decode_time.observe(timing.finished - timing.encoded)
+            metrics.request_source.observe(timing.num_source_tokens)
+            metrics.request_target.observe(len(best.token_ids))

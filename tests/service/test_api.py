@@ -8,13 +8,18 @@ import urllib.request
 from collections.abc import AsyncIterator
 
 import grpc
+import msgspec
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
+from service.api.served_model import make_cache
+from service.bundle.manifest import Limits
+from service.errors import SettingsError
 from service.pb.seq2serve.v1 import model_service_pb2, model_service_pb2_grpc
 from service.pb.seq2serve.v1 import translation_service_pb2 as pb
 from service.pb.seq2serve.v1 import translation_service_pb2_grpc as pb_grpc
+from service.settings import Settings
 from tests import synthetic
 from tests.conftest import Serve
 from tests.service.messages import EXACT, LONG, option
@@ -72,6 +77,24 @@ async def test_a_cancelled_stream_frees_its_row(serve: Serve) -> None:
         metrics = await scrape(server.http_address)
         assert metrics['seq2serve_requests_running{model="exact"}'] == 0
         assert metrics['seq2serve_request_failures_total{model="exact",reason="CANCELLED"}'] == 1
+
+
+async def test_the_memory_allowed_decides_the_rows(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO", logger="service"):
+        async with serve(max_cache_mebibytes=1, max_rows=64) as (server, channel):
+            model = server.models.get("exact", "")
+            assert 1 < model.max_rows < 64
+            assert 0.8 * 2**20 < model.num_cache_bytes <= 2**20
+            answer = await pb_grpc.TranslationServiceStub(channel).Translate(
+                pb.TranslateRequest(texts=["cat"] * 20, model_selection=EXACT)
+            )
+    assert [result.hypotheses[0].text for result in answer.results] == ["katu"] * 20
+    assert f"KV cache of {model.max_rows} rows, " in caplog.text
+    with pytest.raises(SettingsError, match="max_cache_mebibytes 1: one row of exact takes"):
+        make_cache(
+            msgspec.structs.replace(model.manifest, limits=Limits(max_source_tokens=10**6, max_target_tokens=9)),
+            Settings(max_cache_mebibytes=1),
+        )
 
 
 async def test_a_batch_answers_every_item_and_failures_stay_alone(serve: Serve) -> None:
