@@ -29,7 +29,7 @@ from service.request import DecodingOptions, Request
 MAX_ROWS = 64
 NUM_STARTS = 5
 TARGET_TOKENS = 16
-REST_SECONDS = 0.2
+REST_SECONDS = 0.05
 
 
 def main() -> None:
