@@ -196,7 +196,7 @@ class ServedModel:
             raise InvalidRequestError.of("text", f"{part.text!r} makes {len(source_ids)} tokens; limit {limit}")
         tokenizer, options = self.bundle.target_tokenizer, decoding.options
         prefix = tuple(tokenizer.encode(decoding.target_prefix))
-        required = tuple(tuple(tokenizer.encode(term.target)) for term in terms_in(part.text, decoding.terms))
+        required = tuple(self._required_ids(term) for term in terms_in(part.text, decoding.terms))
         fewest = max(options.min_target_tokens, len(prefix) + sum(map(len, set(required))))
         options = replace(
             options,
@@ -208,6 +208,13 @@ class ServedModel:
             beam_size=options.beam_size if required or not decoding.terms else decoding.beam_size_without_terms,
         )
         return source_ids, options
+
+    def _required_ids(self, term: Term) -> tuple[int, ...]:
+        ids = tuple(self.bundle.target_tokenizer.encode(term.target))
+        if self.manifest.vocabulary.unknown_id in ids:
+            reason = "has characters that the model's vocabulary lacks"
+            raise InvalidRequestError.of("decoding.terminology.target", f"{term.target!r} {reason}")
+        return ids
 
     def _max_target_tokens(self, num_source_tokens: int, fewest: int, decoding: Decoding) -> int:
         limit = decoding.max_target_tokens or self.manifest.limits.max_target_tokens

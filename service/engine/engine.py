@@ -157,7 +157,7 @@ class Engine:
 
     def _decode(self, events: list[Event]) -> Candidates | None:
         needs = [running.search.needs() for running in self._running.values()]
-        num_candidates = min(max(need.num_candidates for need in needs), self._runner.vocabulary.target_size)
+        num_candidates = max(need.num_candidates for need in needs)
         try:
             return self._runner.step(self._cache.batch(), num_candidates, any(need.is_full for need in needs))
         except Exception as error:  # the rows' state is unknown now, so all of them fail; waiting requests do not

@@ -35,7 +35,7 @@ class Runner(Protocol):
 
         Args:
             batch: the rows to step.
-            num_candidates: k, how many of the best tokens to return.
+            num_candidates: how many of the best tokens to return; there may be more.
             is_full: also return the log-probabilities of the whole vocabulary.
         """
         ...
@@ -64,6 +64,8 @@ class OnnxRunner:
         self._decoder_inputs = {value.name for value in self._decoder.get_inputs()}
         self._encoder_outputs = [value.name for value in self._encoder.get_outputs()]
         self._steps: dict[tuple[int, int, bool], _Step] = {}
+        self._log_probs = np.empty((0, self.vocabulary.target_size), np.float32)
+        """(rows, V), shared by all steps that want the whole vocabulary."""
 
     def encode(self, sources: Sequence[Sequence[int]]) -> list[EncodedSource]:
         """See `Runner`; sources of like length go together."""
@@ -87,6 +89,7 @@ class OnnxRunner:
 
     def step(self, batch: Batch, num_candidates: int, is_full: bool) -> Candidates:
         """See `Runner`."""
+        num_candidates = min(round_up(num_candidates), self.vocabulary.target_size)
         key = (batch.num_rows, num_candidates, is_full)
         step = self._steps.get(key)
         if step is None or step.batch is not batch:
@@ -111,7 +114,7 @@ class OnnxRunner:
             "candidate_log_probs": np.empty((num_rows, num_candidates), np.float32),
         }
         if is_full:
-            outputs["log_probs"] = np.empty((num_rows, self.vocabulary.target_size), np.float32)
+            outputs["log_probs"] = self._whole_vocabulary(num_rows)
         replaced: dict[str, Array] = {}
         binding = self._decoder.io_binding()
         for name, array in inputs.items():
@@ -126,6 +129,17 @@ class OnnxRunner:
         for name, array in outputs.items():
             _bind_output(binding, name, array)
         return _Step(batch, binding, inputs, outputs, replaced)
+
+    def _whole_vocabulary(self, num_rows: int) -> Array:
+        if len(self._log_probs) < num_rows:
+            self._log_probs = np.empty((num_rows, self.vocabulary.target_size), np.float32)
+            self._steps = {key: step for key, step in self._steps.items() if "log_probs" not in step.outputs}
+        return self._log_probs[:num_rows]
+
+
+def round_up(num_candidates: int) -> int:
+    """The next of 1, 2, 3, 5, 9, 17, …: what searches ask for varies by row, and every number is bound anew."""
+    return num_candidates if num_candidates <= 2 else 2 ** (num_candidates - 2).bit_length() + 1
 
 
 def group_by_length(lengths: Sequence[int]) -> list[list[int]]:

@@ -37,7 +37,7 @@ class Scheduler:
 
     @property
     def expected_wait_seconds(self) -> float:
-        """How long a request would wait that came now, by how fast the queue moved of late."""
+        """How long the last in the queue will wait, by how fast the queue moved of late."""
         return self.num_waiting * self._seconds_per_request
 
     def submit(self, request: Request, now_seconds: float) -> None:
@@ -50,7 +50,8 @@ class Scheduler:
         if self.num_waiting >= self.max_waiting:
             least, most = RETRY_LIMITS_SECONDS
             raise QueueFullError(self.max_waiting, min(most, max(least, self.expected_wait_seconds / 2)))
-        wait = self.expected_wait_seconds
+        num_before = bisect.bisect_left(self._order, _place(request))
+        wait = num_before * self._seconds_per_request
         if request.deadline_seconds is not None and wait and now_seconds + wait > request.deadline_seconds:
             raise DeadlineExceededError(f"the deadline cannot be met: about {wait:.1f} s of work wait before this")
         self._waiting[request.id] = request

@@ -47,6 +47,10 @@ WRONG_FIELDS = {
         option(terminology=[pb.Term(source="cat", target="hun")], beam_size=1),
         "decoding.terminology",
     ),
+    "a term that the vocabulary cannot write": (
+        option(terminology=[pb.Term(source="cat", target="한")]),
+        "decoding.terminology.target",
+    ),
     "terms longer than the translation": (
         option(terminology=[pb.Term(source="cat", target="hun hun hun")], max_target_tokens=2),
         "decoding.terminology",

@@ -262,6 +262,16 @@ def test_a_deadline_that_cannot_be_met_is_refused_at_once() -> None:
     engine.submit(request(101, [1], deadline=clock.now + 60.0))
 
 
+def test_only_what_is_before_a_request_counts_against_its_deadline() -> None:
+    engine, clock = slow_queue()
+    engine.step()
+    engine.step()
+    late = clock.now + 4.0
+    with pytest.raises(DeadlineExceededError, match="cannot be met"):
+        engine.submit(Request(100, (1, END), DecodingOptions(8), clock.now, late, Priority.BATCH))
+    engine.submit(Request(101, (1, END), DecodingOptions(8), -1.0, late))  # before all that wait
+
+
 def test_the_retry_hint_follows_the_queue() -> None:
     engine, _ = slow_queue()
     with pytest.raises(QueueFullError) as refused:

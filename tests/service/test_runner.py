@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import random
 
-from service.engine.runner import GROUP_TOKENS, MAX_PADDING, group_by_length
+from service.engine.runner import GROUP_TOKENS, MAX_PADDING, group_by_length, round_up
 
 
 def test_every_source_is_in_one_group_and_large_groups_have_little_padding() -> None:
@@ -20,3 +20,9 @@ def test_every_source_is_in_one_group_and_large_groups_have_little_padding() -> 
 def test_few_short_sources_go_together() -> None:
     assert group_by_length([3, 20, 7]) == [[1, 2, 0]]
     assert group_by_length([]) == []
+
+
+def test_few_numbers_of_candidates_are_bound() -> None:
+    rounded = [round_up(number) for number in range(1, 40)]
+    assert all(up >= number for number, up in enumerate(rounded, start=1))
+    assert sorted(set(rounded)) == [1, 2, 3, 5, 9, 17, 33, 65]
