@@ -17,8 +17,8 @@ import numpy as np
 from service.bundle.state_spec import DTYPES, StateArray
 from service.engine.batch import Array, Batch, EncodedSource
 
-Layout = list[tuple[Array, tuple[slice, ...] | None]]
-"""Buffers, each with the index of what is before its growing axis in one row; None where it does not grow."""
+Layout = dict[int | None, list[Array]]
+"""Buffers by the number of axes between their rows and their growing axis; None where they do not grow."""
 
 
 @dataclass(slots=True, eq=False)
@@ -179,11 +179,12 @@ class KVCache:
             assert 0 < self.source_lengths[index] <= self.source_capacity
 
     def _layout(self, owner: str) -> Layout:
-        return [
-            (self.arrays[array.name], None if array.growing_axis is None else (slice(None),) * (array.growing_axis - 1))
-            for array in self.spec
-            if array.owner == owner
-        ]
+        layout: Layout = {}
+        for array in self.spec:
+            if array.owner == owner:
+                before = None if array.growing_axis is None else array.growing_axis - 1
+                layout.setdefault(before, []).append(self.arrays[array.name])
+        return layout
 
     def _take(self, owner: int) -> Row:
         if not self.num_free_rows:
@@ -236,9 +237,11 @@ class KVCache:
 
     def _copy_arrays(self, layout: Layout, start: int, end: int, first: int, length: int) -> None:
         positions = slice(first, length)
-        for buffer, before in layout:
-            span = ... if before is None else (*before, positions)
-            buffer[end][span] = buffer[start][span]
+        for before, buffers in layout.items():
+            tail = () if before is None else (slice(None),) * before + (positions,)
+            source, target = (start, *tail), (end, *tail)
+            for buffer in buffers:
+                buffer[target] = buffer[source]
 
     def _compact(self) -> None:
         while self._holes:

@@ -21,8 +21,6 @@ class Extension(NamedTuple):
     cost: float
     """Minus the sum of the values that search goes by."""
     parent: int
-    rank: int
-    """Among the parent's extensions, so that no choices are compared."""
     choice: Choice
 
 
@@ -66,21 +64,27 @@ class BeamSearch:
         return self._options.beam_size + 1
 
     @property
+    def _num_ranked(self) -> int | None:
+        """Extensions to look at: one of each hypothesis may end; None: all."""
+        return 2 * self._options.beam_size
+
+    @property
     def _num_enough(self) -> int:
         """Finished hypotheses that end the search early."""
         return self._options.beam_size
 
     def _extensions(self, candidates: Candidates, rows: Sequence[int]) -> list[Extension]:
-        """Best first, enough of them to fill the beam."""
-        extensions = [
-            Extension(-running.total - choice.value, parent, rank, choice)
-            for parent, (running, row) in enumerate(zip(self._running, rows, strict=True))
-            for rank, choice in enumerate(
-                self._constraints.choices(candidates, row, running.token_ids, self._num_choices)
-            )
+        """Best first, enough of them to fill the beam although some end."""
+        found = [
+            self._constraints.choices(candidates, row, running.token_ids, self._num_choices)
+            for running, row in zip(self._running, rows, strict=True)
         ]
-        extensions.sort()
-        return extensions
+        ranked = sorted(
+            (-running.total - value, parent, rank)
+            for parent, (running, choices) in enumerate(zip(self._running, found, strict=True))
+            for rank, value in enumerate(choices.values)
+        )
+        return [Extension(cost, parent, found[parent].at(rank)) for cost, parent, rank in ranked[: self._num_ranked]]
 
     def _select(self, extensions: list[Extension]) -> list[Extension]:
         """Keep what ends among the K best, and return the K best that do not."""

@@ -5,13 +5,15 @@ V vocabulary size.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import NamedTuple
 
 import numpy as np
 
 from service.engine.batch import Array, Candidates
 from service.request import DecodingOptions
+
+_NOTHING: frozenset[int] = frozenset()
 
 
 class Choice(NamedTuple):
@@ -22,6 +24,18 @@ class Choice(NamedTuple):
     """What search goes by: the log-probability, penalised."""
     log_prob: float
     """The model's own."""
+
+
+class Choices(NamedTuple):
+    """Tokens that may continue a hypothesis, best first, column by column: most of them are never looked at."""
+
+    token_ids: Sequence[int]
+    values: Sequence[float]
+    log_probs: Sequence[float]
+
+    def at(self, rank: int) -> Choice:
+        """One of them."""
+        return Choice(self.token_ids[rank], self.values[rank], self.log_probs[rank])
 
 
 class Needs(NamedTuple):
@@ -39,7 +53,9 @@ class Constraints:
         self._options = options
         self._end_id = end_id
         self.is_reordering = options.repetition_penalty != 1.0
-        self._is_banning = bool(options.min_target_tokens or options.no_repeat_ngram_size or options.forbidden)
+        self._is_banning_phrases = bool(options.no_repeat_ngram_size or options.forbidden)
+        self._is_banning = bool(options.min_target_tokens) or self._is_banning_phrases
+        self._end = frozenset({end_id})
 
     def needs(self, token_ids: Sequence[int], num_choices: int) -> Needs:
         """What it takes to find the `num_choices` best tokens after `token_ids`."""
@@ -48,22 +64,22 @@ class Constraints:
         is_forced = len(token_ids) < len(self._options.prefix)
         return Needs(num_choices + len(self.banned(token_ids)), is_forced or self.is_reordering)
 
-    def choices(self, candidates: Candidates, row: int, token_ids: Sequence[int], num_choices: int) -> list[Choice]:
+    def choices(self, candidates: Candidates, row: int, token_ids: Sequence[int], num_choices: int) -> Choices:
         """The best tokens after `token_ids`, best first; fewer where fewer are allowed, one where it is forced."""
         position = len(token_ids)
         if position < len(self._options.prefix):
             forced = self._options.prefix[position]
             log_prob = float(_full(candidates, row)[forced])
-            return [Choice(forced, log_prob, log_prob)]
+            return Choices((forced,), (log_prob,), (log_prob,))
         if self.is_reordering:
             return self._reordered(_full(candidates, row), token_ids, num_choices)
         ids, log_probs = candidates.id_lists[row], candidates.log_prob_lists[row]
-        if not self._is_banning:
-            return list(map(Choice, ids[:num_choices], log_probs, log_probs))
         banned = self.banned(token_ids)
-        pairs = zip(ids, log_probs, strict=True)
-        allowed = [Choice(token, value, value) for token, value in pairs if token not in banned]
-        return allowed[:num_choices]
+        if banned and not banned.isdisjoint(ids):
+            allowed = [rank for rank, token in enumerate(ids) if token not in banned]
+            ids, log_probs = [ids[rank] for rank in allowed], [log_probs[rank] for rank in allowed]
+        log_probs = log_probs[:num_choices]
+        return Choices(ids[:num_choices], log_probs, log_probs)
 
     def is_free_after(self, num_tokens: int) -> bool:
         """Whether nothing but the model decides what follows that many tokens."""
@@ -79,21 +95,21 @@ class Constraints:
             values[list(banned)] = -np.inf
         return values
 
-    def banned(self, token_ids: Sequence[int]) -> set[int]:
+    def banned(self, token_ids: Sequence[int]) -> Set[int]:
         """Tokens that must not follow."""
-        if not self._is_banning:
-            return set()
+        if not self._is_banning_phrases:
+            return self._end if len(token_ids) < self._options.min_target_tokens else _NOTHING
         banned = _repeats(token_ids, self._options.no_repeat_ngram_size)
         banned.update(phrase[-1] for phrase in self._options.forbidden if _ends_with(token_ids, phrase[:-1]))
         if len(token_ids) < self._options.min_target_tokens:
             banned.add(self._end_id)
         return banned
 
-    def _reordered(self, log_probs: Array, token_ids: Sequence[int], num_choices: int) -> list[Choice]:
+    def _reordered(self, log_probs: Array, token_ids: Sequence[int], num_choices: int) -> Choices:
         values = self.values(log_probs, token_ids)
         best = np.argpartition(-values, min(num_choices, len(values) - 1))[:num_choices]
         best = best[np.argsort(-values[best], kind="stable")]
-        return [Choice(int(token), float(values[token]), float(log_probs[token])) for token in best]
+        return Choices(best.tolist(), values[best].tolist(), log_probs[best].tolist())
 
 
 def _full(candidates: Candidates, row: int) -> Array:

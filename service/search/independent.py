@@ -83,7 +83,8 @@ class IndependentSearch:
             chain.token_ids, chain.log_probs = list(first.token_ids), list(first.log_probs)
             chain.total = first.total
         if self._options.are_alternatives:
-            choices = self._constraints.choices(candidates, row, first.token_ids, len(self._chains))
+            found = self._constraints.choices(candidates, row, first.token_ids, len(self._chains))
+            choices = [found.at(rank) for rank in range(len(found.token_ids))]
         else:
             choices = [self._choose(candidates, row, chain) for chain in self._chains]
         self._running = self._chains[: len(choices)]
@@ -91,7 +92,7 @@ class IndependentSearch:
 
     def _choose(self, candidates: Candidates, row: int, chain: _Chain) -> Choice:
         if chain.generator is None or self._sampling is None or len(chain.token_ids) < len(self._options.prefix):
-            return self._constraints.choices(candidates, row, chain.token_ids, 1)[0]
+            return self._constraints.choices(candidates, row, chain.token_ids, 1).at(0)
         assert candidates.all_log_probs is not None
         log_probs = candidates.all_log_probs[row]
         values = self._constraints.values(log_probs, chain.token_ids)

@@ -84,8 +84,7 @@ class TerminologySearch(BeamSearch):
             for token in self._progress[running.token_ids].next_tokens:
                 if (parent, token) not in known and values[token] > -float("inf"):
                     choice = Choice(token, float(values[token]), float(log_probs[token]))
-                    rank = self._num_choices + token
-                    extensions.append(Extension(-running.total - choice.value, parent, rank, choice))
+                    extensions.append(Extension(-running.total - choice.value, parent, choice))
         extensions.sort()
         return extensions
 
@@ -110,6 +109,10 @@ class TerminologySearch(BeamSearch):
             for parent, extension in zip(parents, survivors, strict=True)
         }
         return super()._go_on(survivors)
+
+    @property
+    def _num_ranked(self) -> None:
+        return None
 
     @property
     def _num_enough(self) -> int:
