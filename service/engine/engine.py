@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from service.engine.batch import Candidates
+from service.engine.batch import Candidates, EncodedSource
 from service.engine.kv_cache import Continuation, KVCache, Row
 from service.engine.runner import Runner
 from service.engine.scheduler import Scheduler
@@ -138,22 +138,31 @@ class Engine:
     def _admit(self, events: list[Event]) -> tuple[int, int, int, float]:
         started = self._clock()
         requests = self._scheduler.take(self._cache.max_rows - self._num_reserved_rows, started)
-        if not requests:
-            return 0, 0, 0, 0.0
-        try:
-            encoded = self._runner.encode([request.source_ids for request in requests])
-        except Exception as error:  # whatever the model raises, the rest of the service goes on
-            events += [FailedEvent(request.id, _failure(error)) for request in requests]
+        encoded = self._encode(requests, events)
+        if not encoded:
             return 0, 0, 0, 0.0
         now = self._clock()
         vocabulary = self._runner.vocabulary
-        for request, source in zip(requests, encoded, strict=True):
+        for request, source in encoded:
             row = self._cache.open(request.id, source, vocabulary.begin_id)
             search = build_search(request.decoding, vocabulary.end_id)
             self._running[request.id] = Running(request, search, [row], started, now)
             self._num_reserved_rows += request.decoding.num_rows
-        lengths = [len(request.source_ids) for request in requests]
-        return len(requests), sum(lengths), max(lengths) * len(requests) - sum(lengths), now - started
+        lengths = [source.length for _, source in encoded]
+        return len(lengths), sum(lengths), max(lengths) * len(lengths) - sum(lengths), now - started
+
+    def _encode(self, requests: list[Request], events: list[Event]) -> list[tuple[Request, EncodedSource]]:
+        if not requests:
+            return []
+        try:
+            sources = self._runner.encode([request.source_ids for request in requests])
+        except Exception as error:  # whatever the model raises, the rest of the service goes on
+            if len(requests) == 1:
+                events.append(FailedEvent(requests[0].id, _failure(error)))
+                return []
+            # One of them is to blame; the others are not.
+            return [pair for request in requests for pair in self._encode([request], events)]
+        return list(zip(requests, sources, strict=True))
 
     def _decode(self, events: list[Event]) -> Candidates | None:
         needs = [running.search.needs() for running in self._running.values()]

@@ -153,7 +153,7 @@ def test_deadlines_end_waiting_and_running_requests() -> None:
 def test_a_failing_encoder_spares_the_others() -> None:
     runner = ToyRunner()
     runner.fail_source = 49
-    engine, _ = make_engine(max_encoder_tokens=3, runner=runner)
+    engine, _ = make_engine(runner=runner)
     engine.submit(request(1, [1]))
     engine.submit(request(2, [49]))
     engine.submit(request(3, [3]))
