@@ -42,3 +42,12 @@ async def test_it_is_the_same_alone_and_in_a_batch(serve: Serve) -> None:
     assert [result.hypotheses[0].text for result in together.results[:7]] == [
         result.hypotheses[0].text for result in alone
     ]
+
+
+async def test_a_forbidden_word_does_not_come_with_a_particle_either(serve: Serve) -> None:
+    decoding = pb.DecodingOptions(forbidden_phrases=["파일"], beam_size=4, num_hypotheses=4)
+    async with serve(models=MODELS) as (_, channel):
+        stub = pb_grpc.TranslationServiceStub(channel)
+        response = await stub.Translate(pb.TranslateRequest(texts=["The file could not be opened."], decoding=decoding))
+    assert len(response.results[0].hypotheses) == 4
+    assert not [found.text for found in response.results[0].hypotheses if "파일" in found.text]

@@ -97,6 +97,7 @@ class ServedModel:
         """
         segmentation = await self._segment(text)
         _check_single_sentence(segmentation, decoding)
+        await self._look_up(decoding.forbidden_phrases)
         shared = slots or self.slots()
 
         async def run(part: Segment) -> list[Sentence]:
@@ -116,6 +117,7 @@ class ServedModel:
         """Translate sentence after sentence; gives pieces of text that add up to the best translation, then all."""
         segmentation = await self._segment(text)
         _check_single_sentence(segmentation, decoding)
+        await self._look_up(decoding.forbidden_phrases)
         hypotheses: list[list[Sentence]] = []
         for part in segmentation.segments:
             if part.before:
@@ -187,6 +189,11 @@ class ServedModel:
     async def _segment(self, text: str) -> Segmentation:
         # A long text is cut in a thread, so that the others' requests go on meanwhile.
         return self.segment(text) if len(text) <= LONG_TEXT_CHARACTERS else await asyncio.to_thread(self.segment, text)
+
+    async def _look_up(self, phrases: tuple[str, ...]) -> None:
+        """Have the tokenizer find phrases in a thread, so that the others' requests go on meanwhile."""
+        if phrases:
+            await asyncio.to_thread(lambda: [self.bundle.target_tokenizer.variants(phrase) for phrase in phrases])
 
     def _prepare(self, part: Segment, decoding: Decoding) -> tuple[tuple[int, ...], DecodingOptions]:
         """The source ids of a segment and how to decode it, in tokens."""

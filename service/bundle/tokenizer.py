@@ -5,14 +5,17 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import sentencepiece
 
 from service.errors import BundleError
+from service.words import has_word
 
 SPACE = "\u2581"
 NUM_VARIANTS = 8
+NUM_REMEMBERED_PHRASES = 1024
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,7 @@ class Tokenizer:
             self._processor = sentencepiece.SentencePieceProcessor(model_file=str(path))
         except (RuntimeError, OSError) as error:
             raise BundleError(f"{path} is not a SentencePiece model: {error}") from None
+        self._remembered_variants = lru_cache(NUM_REMEMBERED_PHRASES)(self._variants)
         self.size = int(self._processor.get_piece_size())
         self._is_control = [
             bool(self._processor.is_control(index) or self._processor.is_unused(index)) for index in range(self.size)
@@ -43,17 +47,26 @@ class Tokenizer:
         ids: list[int] = self._processor.encode(text)
         return ids
 
-    def variants(self, phrase: str) -> set[tuple[int, ...]]:
-        """The ways in which a phrase is likely to be cut inside a text: after a space, or attached to what is before.
+    def variants(self, phrase: str) -> frozenset[tuple[int, ...]]:
+        """The ways in which a phrase is likely to be cut inside a text.
+
+        After a space or attached to what is before; with its last piece, or its only one, part of a longer piece, as
+        where a particle follows.
 
         Args:
-            phrase: not empty.
+            phrase: not empty. What was asked of late is remembered; else it takes milliseconds.
         """
+        return self._remembered_variants(phrase)
+
+    def _variants(self, phrase: str) -> frozenset[tuple[int, ...]]:
         cuts = {tuple(self.encode(phrase))}
         # Only unigram models can name other ways, and the library tells by an error which kind it is.
         with contextlib.suppress(RuntimeError):
             cuts.update(tuple(ids) for ids in self._processor.nbest_encode(phrase, nbest_size=NUM_VARIANTS))
-        return {cut for ids in cuts for cut in (ids, self._attached(ids)) if cut}
+        whole = {cut for ids in cuts for cut in (ids, self._attached(ids)) if cut}
+        longer = {(*cut[:-1], last) for cut in whole for last in self._longer_pieces(cut[-1]) if len(cut) > 1}
+        holding = {(index,) for index, text in enumerate(self._texts) if has_word(text, phrase.strip())}
+        return frozenset(whole | longer | holding)
 
     def tokens(self, text: str) -> list[Token]:
         """Like `encode`, with each piece and its place in the text."""
@@ -73,6 +86,20 @@ class Tokenizer:
         """The text of ids; control ids are left out."""
         text: str = self._processor.decode([token for token in ids if not self._is_control[token]])
         return text
+
+    @cached_property
+    def _texts(self) -> list[str]:
+        """What every piece stands for."""
+        return [self.piece(index).replace(SPACE, " ") for index in range(self.size)]
+
+    def _longer_pieces(self, token_id: int) -> list[int]:
+        """Pieces that go on where this one ends, and not within a word of a script with spaces."""
+        text = self._texts[token_id]
+        return [
+            index
+            for index, longer in enumerate(self._texts)
+            if longer.startswith(text) and has_word(longer.strip(), text.strip())
+        ]
 
     def _attached(self, ids: tuple[int, ...]) -> tuple[int, ...]:
         """The same pieces without the space before the first; empty where the vocabulary has no such piece."""

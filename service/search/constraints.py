@@ -13,6 +13,8 @@ import numpy as np
 from service.engine.batch import Array, Candidates
 from service.request import DecodingOptions
 
+MAX_BANNED_CANDIDATES = 16
+"""Beyond so many forbidden tokens it is faster to look at the whole vocabulary."""
 _NOTHING: frozenset[int] = frozenset()
 
 
@@ -56,13 +58,18 @@ class Constraints:
         self._is_banning_phrases = bool(options.no_repeat_ngram_size or options.forbidden)
         self._is_banning = bool(options.min_target_tokens) or self._is_banning_phrases
         self._end = frozenset({end_id})
+        self._forbidden: dict[tuple[int, ...], set[int]] = {}
+        for phrase in options.forbidden:
+            self._forbidden.setdefault(phrase[:-1], set()).add(phrase[-1])
 
     def needs(self, token_ids: Sequence[int], num_choices: int) -> Needs:
         """What it takes to find the `num_choices` best tokens after `token_ids`."""
         if self.is_free_after(len(token_ids)):
             return Needs(num_choices, is_full=False)
-        is_forced = len(token_ids) < len(self._options.prefix)
-        return Needs(num_choices + len(self.banned(token_ids)), is_forced or self.is_reordering)
+        num_banned = len(self.banned(token_ids))
+        if num_banned > MAX_BANNED_CANDIDATES or self.is_reordering or len(token_ids) < len(self._options.prefix):
+            return Needs(num_choices, is_full=True)
+        return Needs(num_choices + num_banned, is_full=False)
 
     def choices(self, candidates: Candidates, row: int, token_ids: Sequence[int], num_choices: int) -> Choices:
         """The best tokens after `token_ids`, best first; fewer where fewer are allowed, one where it is forced."""
@@ -71,10 +78,10 @@ class Constraints:
             forced = self._options.prefix[position]
             log_prob = float(_full(candidates, row)[forced])
             return Choices((forced,), (log_prob,), (log_prob,))
-        if self.is_reordering:
+        banned = self.banned(token_ids)
+        if self.is_reordering or len(banned) > MAX_BANNED_CANDIDATES:
             return self._reordered(_full(candidates, row), token_ids, num_choices)
         ids, log_probs = candidates.id_lists[row], candidates.log_prob_lists[row]
-        banned = self.banned(token_ids)
         if banned and not banned.isdisjoint(ids):
             allowed = [rank for rank, token in enumerate(ids) if token not in banned]
             ids, log_probs = [ids[rank] for rank in allowed], [log_probs[rank] for rank in allowed]
@@ -100,7 +107,9 @@ class Constraints:
         if not self._is_banning_phrases:
             return self._end if len(token_ids) < self._options.min_target_tokens else _NOTHING
         banned = _repeats(token_ids, self._options.no_repeat_ngram_size)
-        banned.update(phrase[-1] for phrase in self._options.forbidden if _ends_with(token_ids, phrase[:-1]))
+        for beginning, last in self._forbidden.items():
+            if _ends_with(token_ids, beginning):
+                banned |= last
         if len(token_ids) < self._options.min_target_tokens:
             banned.add(self._end_id)
         return banned

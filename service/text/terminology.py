@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-FIRST_UNSPACED = "\u1100"
-"""Letters from here on belong to scripts that write particles, or everything, without spaces: Hangul, kana, Han."""
+from service.words import has_word
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,7 @@ class Place:
 def terms_in(source: str, terms: Sequence[Term]) -> list[Term]:
     """The terms whose source stands in a text as a word of its own, upper and lower case alike."""
     folded = source.casefold()
-    return [term for term in terms if _has_word(folded, term.source.casefold())]
+    return [term for term in terms if has_word(folded, term.source.casefold())]
 
 
 def places_of(terms: Sequence[Term], translation: str) -> list[Place]:
@@ -49,20 +48,3 @@ def _occurrences(text: str, part: str) -> list[int]:
         found.append(begin)
         begin = text.find(part, begin + len(part))
     return found
-
-
-def _has_word(text: str, word: str) -> bool:
-    begin = text.find(word)
-    while begin >= 0:
-        end = begin + len(word)
-        continues_before = begin > 0 and _is_spaced(text[begin - 1]) and _is_spaced(word[0])
-        continues_after = end < len(text) and _is_spaced(text[end]) and _is_spaced(word[-1])
-        if not continues_before and not continues_after:
-            return True
-        begin = text.find(word, begin + 1)
-    return False
-
-
-def _is_spaced(character: str) -> bool:
-    """Whether it is a letter or digit of a script that puts spaces between words."""
-    return character.isalnum() and character < FIRST_UNSPACED

@@ -188,6 +188,15 @@ def test_forbidden_phrases_do_not_come() -> None:
         assert plain[0] not in translation.token_ids
 
 
+def test_many_forbidden_tokens_leave_the_best_of_the_others() -> None:
+    plain = toy_translation([*SOURCE, END])
+    forbidden = tuple((token,) for token in range(FIRST, FIRST + 30))
+    [found] = one(DecodingOptions(16, min_target_tokens=4, forbidden=forbidden))
+    assert min(found.token_ids) >= FIRST + 30
+    assert found.token_ids[0] == max(range(FIRST + 30, FIRST + NUM_WORDS), key=lambda t: toy_log_probs(SOURCE[0], 0)[t])
+    assert plain[0] < FIRST + 30
+
+
 def test_no_ngram_comes_twice() -> None:
     source = [0] * 20
     options = DecodingOptions(20, min_target_tokens=20)

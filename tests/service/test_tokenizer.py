@@ -67,3 +67,17 @@ def test_a_damaged_model_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "bad.model").write_bytes(b"nonsense")
     with pytest.raises(BundleError, match=r"bad\.model is not a SentencePiece model"):
         Tokenizer(tmp_path / "bad.model")
+
+
+def test_variants_hold_the_phrase_with_particles_and_not_inside_other_words() -> None:
+    tokenizer = Tokenizer(Path(__file__).parents[2] / "models/en-ko-software/target.model")
+    pieces = [[tokenizer.piece(token) for token in cut] for cut in tokenizer.variants("파일")]
+    assert ["▁파일"] in pieces
+    assert ["▁파일을"] in pieces
+    assert ["▁", "파일"] in pieces
+    assert all("파일" in "".join(cut) for cut in pieces)
+    longer = [tokenizer.decode(list(cut)) for cut in tokenizer.variants("파일 이름")]
+    assert {"파일 이름", "파일 이름이"} <= set(longer)
+    latin = [tokenizer.decode(list(cut)) for cut in tokenizer.variants("in")]
+    assert "in" in latin
+    assert "info" not in latin
