@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from service.bundle.bundle import Bundle
+from service.bundle.runtime import Runtime
+from service.engine.runner import OnnxRunner
 from service.pb.seq2serve.v1 import translation_service_pb2 as pb
 from service.pb.seq2serve.v1 import translation_service_pb2_grpc as pb_grpc
 from tests.conftest import Serve
@@ -51,3 +54,11 @@ async def test_a_forbidden_word_does_not_come_with_a_particle_either(serve: Serv
         response = await stub.Translate(pb.TranslateRequest(texts=["The file could not be opened."], decoding=decoding))
     assert len(response.results[0].hypotheses) == 4
     assert not [found.text for found in response.results[0].hypotheses if "파일" in found.text]
+
+
+def test_sources_of_like_length_are_encoded_with_little_padding() -> None:
+    bundle = Bundle.load(MODELS / "en-ko-software", Runtime.start("cpu", 2))
+    sources = [(*[10] * length, 3) for length in (3, 120, 4, 118, 119, 5)]
+    encoded = OnnxRunner(bundle).encode(sources)
+    assert [source.length for source in encoded] == [len(source) for source in sources]
+    assert [source.num_padding for source in encoded] == [2, 0, 1, 2, 1, 0]

@@ -23,6 +23,8 @@ class EncodedSource:
     """Source tokens, end of sentence included."""
     state: Mapping[str, Array]
     """By name, without the row axis; an axis over the source is at least `length` long."""
+    num_padding: int = 0
+    """Positions that the encoder computed for it beyond `length`."""
 
 
 @dataclass(frozen=True)

@@ -148,8 +148,9 @@ class Engine:
             search = build_search(request.decoding, vocabulary.end_id)
             self._running[request.id] = Running(request, search, [row], started, now)
             self._num_reserved_rows += request.decoding.num_rows
-        lengths = [source.length for _, source in encoded]
-        return len(lengths), sum(lengths), max(lengths) * len(lengths) - sum(lengths), now - started
+        num_source_tokens = sum(source.length for _, source in encoded)
+        num_padding_tokens = sum(source.num_padding for _, source in encoded)
+        return len(encoded), num_source_tokens, num_padding_tokens, now - started
 
     def _encode(self, requests: list[Request], events: list[Event]) -> list[tuple[Request, EncodedSource]]:
         if not requests:

@@ -106,7 +106,7 @@ class KVCache:
         row = self._take(owner)
         for array in self.spec:
             if array.is_from_encoder:
-                filled = _span(array, 0, source.length)
+                filled = _prefix(array, source.length)
                 self.arrays[array.name][row.index][filled] = source.state[array.name][filled]
         self.token_ids[row.index] = self._history[row.index, 0] = begin_id
         self.positions[row.index] = 0
@@ -256,7 +256,7 @@ class KVCache:
             self._rows[hole] = last
 
 
-def _span(array: StateArray, first: int, end: int) -> tuple[slice, ...]:
-    """Index of positions `first` … `end` - 1 of one row; everything where the array does not grow."""
+def _prefix(array: StateArray, length: int) -> tuple[slice, ...]:
+    """Index of the first `length` positions of one row; everything where the array does not grow."""
     axis = array.growing_axis
-    return () if axis is None else (slice(None),) * (axis - 1) + (slice(first, end),)
+    return () if axis is None else (slice(None),) * (axis - 1) + (slice(0, length),)

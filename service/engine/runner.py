@@ -83,7 +83,7 @@ class OnnxRunner:
         inputs = {"source_ids": source_ids, "source_lengths": np.array(lengths, np.int64)}
         outputs = dict(zip(self._encoder_outputs, self._encoder.run(None, inputs), strict=True))
         return [
-            EncodedSource(length, {name: array[index] for name, array in outputs.items()})
+            EncodedSource(length, {name: array[index] for name, array in outputs.items()}, max(lengths) - length)
             for index, length in enumerate(lengths)
         ]
 
