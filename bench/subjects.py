@@ -14,7 +14,8 @@ from bench.sentences import sentences
 from export.writer import ExportOptions, export
 from training.checkpoint import Checkpoint
 from training.model import build_model
-from training.recipe import DataSettings, ModelSettings, Recipe
+from training.model_settings import TransformerSettings
+from training.recipe import DataSettings, Recipe
 from training.vocabulary import END_ID, Vocabulary, VocabularySettings
 
 VOCABULARY_SIZE = 16_000
@@ -63,7 +64,7 @@ def random_base(directory: Path) -> Subject:
         target_language="xx",
         data=DataSettings(max_source_tokens=128, max_target_tokens=128),
         # With tied embeddings a model of random weights repeats its input, and its hypotheses never change places.
-        model=ModelSettings(tie_embeddings=False),
+        model=TransformerSettings(tie_embeddings=False),
     )
     torch.manual_seed(0)
     settings = VocabularySettings(size=VOCABULARY_SIZE, kind="bpe", byte_fallback=False)

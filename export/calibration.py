@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from training.search import default_max_tokens, greedy
-from training.transformer import Transformer
+from training.seq2seq import Seq2Seq
 
 MAX_TOKENS = 64
 BATCH_SIZE = 32
@@ -25,7 +26,7 @@ class Ranges:
     """(M,) of each output, for M outputs."""
 
 
-def observe(model: Transformer, sources: Sequence[Sequence[int]]) -> Ranges:
+def observe(model: Seq2Seq[Any], sources: Sequence[Sequence[int]]) -> Ranges:
     """Translate sources greedily and note what every linear layer reads and says.
 
     Args:

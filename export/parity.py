@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,7 +19,7 @@ from service.engine.runner import OnnxRunner
 from service.engine.scheduler import Scheduler
 from service.request import DecodingOptions, FinishedEvent, Request, Translation
 from training.search import BeamSettings, beam_search, greedy, next_log_probs
-from training.transformer import Transformer
+from training.seq2seq import Seq2Seq
 from training.vocabulary import BEGIN_ID, END_ID
 
 MAX_ROWS = 16
@@ -50,8 +51,8 @@ TOLERANCES = {
 def check_parity(
     bundle: Bundle,
     exportable: Exportable,
-    reference: Transformer,
-    float_model: Transformer,
+    reference: Seq2Seq[Any],
+    float_model: Seq2Seq[Any],
     sources: Sequence[Sequence[int]],
     max_target_tokens: int,
 ) -> Parity:
@@ -123,7 +124,7 @@ def run_engine(
     return [translations[index] for index in range(len(sources))]
 
 
-def teacher_forced_log_probs(model: Transformer, source: Sequence[int], target: Sequence[int]) -> NDArray[np.float32]:
+def teacher_forced_log_probs(model: Seq2Seq[Any], source: Sequence[int], target: Sequence[int]) -> NDArray[np.float32]:
     """Log-probability of each target token and of end of sentence, (T + 1,), by PyTorch."""
     with torch.inference_mode():
         inputs = torch.tensor([[BEGIN_ID, *target]])
@@ -142,7 +143,7 @@ class _Forced:
 
 
 def _teacher_forced(
-    bundle: Bundle, exportable: Exportable, reference: Transformer, source: Sequence[int], target: Sequence[int]
+    bundle: Bundle, exportable: Exportable, reference: Seq2Seq[Any], source: Sequence[int], target: Sequence[int]
 ) -> _Forced:
     """explain.onnx against the model's own forward pass (probabilities) and its PyTorch module (attention)."""
     source_ids, lengths = np.array([source]), np.array([len(source)])
@@ -160,7 +161,7 @@ def _teacher_forced(
 
 
 def _is_same(
-    reference: Transformer, source: Sequence[int], expected: list[int], actual: list[int], tolerance: Tolerance
+    reference: Seq2Seq[Any], source: Sequence[int], expected: list[int], actual: list[int], tolerance: Tolerance
 ) -> bool:
     """Whether two translations are the same, or part where PyTorch itself finds two tokens equally good."""
     if expected == actual:
@@ -175,7 +176,7 @@ def _is_same(
     return abs(float(first_log_prob - second_log_prob)) <= tolerance.log_prob
 
 
-def _is_same_beam(bundle: Bundle, reference: Transformer, source: Sequence[int], tolerance: Tolerance) -> bool:
+def _is_same_beam(bundle: Bundle, reference: Seq2Seq[Any], source: Sequence[int], tolerance: Tolerance) -> bool:
     """Whether beam search finds the same best translation as PyTorch's slow one, or another that is as good."""
     num_tokens = min(MAX_BEAM_TOKENS, bundle.manifest.limits.max_target_tokens)
     [found, *_] = run_engine(bundle, [source], DecodingOptions(num_tokens, beam_size=BEAM_SIZE))[0]

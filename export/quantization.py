@@ -10,24 +10,25 @@ K input size, M output size.
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.onnx.ops import symbolic
 
 from export.calibration import Ranges
-from training.attention import CrossAttention
-from training.transformer import DecoderLayer, FeedForward, Transformer
+from training.seq2seq import Seq2Seq
+from training.transformer import DecoderLayer, FeedForward
 
 LARGEST = 127.0
 MIDDLE = 128  # zero point of unsigned activations, which run faster than signed ones on x86
 SMALLEST_SCALE = 1e-8
 
 
-def quantize(model: Transformer, ranges: Ranges) -> Transformer:
+def quantize(model: Seq2Seq[Any], ranges: Ranges) -> Seq2Seq[Any]:
     """A copy of the model with every linear layer, embedding and decoder cache in int8."""
     quantized = copy.deepcopy(model)
-    projections = {name: parts for layer in quantized.decoder.layers for name, parts in _cached(layer, quantized)}
+    projections = _cache_projections(quantized)
     for name, module in list(quantized.named_modules()):
         if isinstance(module, nn.Linear):
             largest = ranges.inputs[name]
@@ -170,13 +171,11 @@ def _snap(values: Tensor, scale: Tensor) -> Tensor:
     return symbolic("DequantizeLinear", operands, dtype=torch.float32, shape=values.shape, version=21)
 
 
-def _cached(layer: nn.Module, model: nn.Module) -> list[tuple[str, int]]:
-    """Names of the projections that feed a decoder layer's caches, and how many parts their outputs have."""
-    assert isinstance(layer, DecoderLayer)
-    names = {module: name for name, module in model.named_modules()}
-    cross = layer.cross_attention
-    assert isinstance(cross, CrossAttention)
-    return [(names[layer.self_attention.query_key_value], 3), (names[cross.key_value], 2)]
+def _cache_projections(model: nn.Module) -> dict[str, int]:
+    """Names of the projections that feed decoder caches, and how many parts their outputs have."""
+    layers = [(name, module) for name, module in model.named_modules() if isinstance(module, DecoderLayer)]
+    own = {f"{name}.self_attention.query_key_value": 3 for name, _ in layers}
+    return own | {f"{name}.cross_attention.key_value": 2 for name, _ in layers}
 
 
 def _parent(model: nn.Module, name: str) -> nn.Module:

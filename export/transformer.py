@@ -19,7 +19,7 @@ from training.attention import CrossAttention, attention_weights, length_mask, m
 from training.transformer import DecoderLayer, EncoderLayer, Transformer
 
 
-def take_apart(model: Transformer, dtype: Literal["float32", "float16"]) -> Exportable:
+def take_apart_transformer(model: Transformer, dtype: Literal["float32", "float16"]) -> Exportable:
     """The graphs of a Transformer whose activations are of `dtype`."""
     heads = model.settings.num_heads
     width = model.settings.model_size // heads

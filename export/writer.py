@@ -16,10 +16,10 @@ import numpy as np
 from export import graph_files
 from export.calibration import observe
 from export.exportable import Exportable
+from export.families import take_apart
 from export.model_card import model_card
 from export.parity import check_parity
 from export.quantization import quantize
-from export.transformer import take_apart
 from service.bundle.bundle import Bundle
 from service.bundle.manifest import (
     SCHEMA_VERSION,
@@ -34,7 +34,7 @@ from service.bundle.manifest import (
 )
 from service.bundle.runtime import Runtime
 from training.checkpoint import Checkpoint
-from training.transformer import Transformer
+from training.seq2seq import Seq2Seq
 from training.vocabulary import BEGIN_ID, END_ID, PAD_ID, UNKNOWN_ID
 
 NUM_RANDOM_SENTENCES = 32
@@ -111,7 +111,7 @@ def _write(checkpoint: Checkpoint, directory: Path, options: ExportOptions) -> M
     return manifest
 
 
-def _convert(model: Transformer, precision: Precision, sources: Sequence[Sequence[int]]) -> Transformer:
+def _convert(model: Seq2Seq[Any], precision: Precision, sources: Sequence[Sequence[int]]) -> Seq2Seq[Any]:
     if precision == "int8":
         return quantize(model, observe(model, sources))
     return copy.deepcopy(model).half() if precision == "float16" else model

@@ -163,7 +163,14 @@ def _translate(path: Path, texts: list[str]) -> list[str]:
     from training.search import translate
 
     checkpoint = Checkpoint.load(path)
-    return translate(checkpoint.build_model(), checkpoint.source_vocabulary, checkpoint.target_vocabulary, texts)
+    limits = checkpoint.recipe.data
+    return translate(
+        checkpoint.build_model(),
+        checkpoint.source_vocabulary,
+        checkpoint.target_vocabulary,
+        texts,
+        min(limits.max_source_tokens, limits.max_target_tokens),
+    )
 
 
 def _read_lines(path: Path) -> list[str]:

@@ -15,7 +15,7 @@ from torch import Tensor
 from training.errors import TrainingError
 from training.model import build_model
 from training.recipe import Recipe, parse_recipe
-from training.transformer import Transformer
+from training.seq2seq import Seq2Seq
 from training.vocabulary import Vocabulary
 
 FORMAT = 1
@@ -80,7 +80,7 @@ class Checkpoint:
             examples=content.get("examples", []),  # checkpoints of 0.1 have none
         )
 
-    def build_model(self) -> Transformer:
+    def build_model(self) -> Seq2Seq[Any]:
         """The model with these weights, in evaluation mode."""
         model = build_model(self.recipe, self.source_vocabulary, self.target_vocabulary)
         model.load_state_dict(self.weights)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor
 from torch.nn import functional as F
 
 from training.data import Batch
-from training.transformer import Transformer
+from training.seq2seq import Seq2Seq
 from training.vocabulary import PAD_ID
 
 
-def sequence_loss(model: Transformer, batch: Batch, label_smoothing: float) -> Tensor:
+def sequence_loss(model: Seq2Seq[Any], batch: Batch, label_smoothing: float) -> Tensor:
     """The summed loss over the real target tokens of a batch, in nats; a scalar.
 
     Padding is dropped before the output projection, the most expensive product of a small model.

@@ -8,23 +8,18 @@ from __future__ import annotations
 import difflib
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from types import UnionType
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 import yaml
 
 from training.errors import TrainingError
-
-Positive = Annotated[int, msgspec.Meta(gt=0)]
-NonNegative = Annotated[int, msgspec.Meta(ge=0)]
-Fraction = Annotated[float, msgspec.Meta(ge=0.0, lt=1.0)]
+from training.model_settings import FAMILY, TRANSFORMER, ModelSettings, TransformerSettings
+from training.section import Fraction, NonNegative, Positive, Section
 
 
-class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    pass
-
-
-class PrepareSettings(_Section, frozen=True):
+class PrepareSettings(Section, frozen=True):
     """How raw pairs become training, development and test text."""
 
     development_origins: tuple[str, ...] = ()
@@ -43,7 +38,7 @@ class PrepareSettings(_Section, frozen=True):
     """Add the project's own phrasebook (English to Korean)."""
 
 
-class VocabularySettings(_Section, frozen=True):
+class VocabularySettings(Section, frozen=True):
     """SentencePiece (Kudo and Richardson, 2018)."""
 
     size: Positive = 8000
@@ -55,7 +50,7 @@ class VocabularySettings(_Section, frozen=True):
     """One vocabulary for both languages; needed to tie source and target embeddings."""
 
 
-class DataSettings(_Section, frozen=True):
+class DataSettings(Section, frozen=True):
     """How examples become batches."""
 
     batch_tokens: Positive = 4096
@@ -64,30 +59,7 @@ class DataSettings(_Section, frozen=True):
     max_target_tokens: Positive = 256
 
 
-class ModelSettings(_Section, frozen=True):
-    """The Transformer of Vaswani et al. (2017)."""
-
-    num_encoder_layers: Positive = 6
-    num_decoder_layers: Positive = 6
-    model_size: Positive = 512
-    feed_forward_size: Positive = 2048
-    num_heads: Positive = 8
-    dropout: Fraction = 0.1
-    """On every sub-layer's output and on the embeddings (section 5.4)."""
-    attention_dropout: Fraction = 0.0
-    norm: Literal["pre", "post"] = "pre"
-    """Layer normalisation before each sub-layer (easier to train) or after it (as in the paper)."""
-    tie_embeddings: bool = True
-    """Share the target embedding with the output projection, and with the source when the vocabulary is shared."""
-
-    def __post_init__(self) -> None:
-        if self.model_size % self.num_heads:
-            raise ValueError("model_size must be a multiple of num_heads")
-        if self.model_size % 2:
-            raise ValueError("model_size must be even: half of it are sines, half cosines")
-
-
-class TrainerSettings(_Section, frozen=True):
+class TrainerSettings(Section, frozen=True):
     """The optimisation."""
 
     max_steps: Positive = 100_000
@@ -115,7 +87,7 @@ class TrainerSettings(_Section, frozen=True):
     """How many of the last checkpoints stay on disk; these are averaged at the end."""
 
 
-class Recipe(_Section, frozen=True):
+class Recipe(Section, frozen=True):
     """One training run."""
 
     name: str
@@ -126,7 +98,7 @@ class Recipe(_Section, frozen=True):
     prepare: PrepareSettings = PrepareSettings()
     vocabulary: VocabularySettings = VocabularySettings()
     data: DataSettings = DataSettings()
-    model: ModelSettings = ModelSettings()
+    model: ModelSettings = TransformerSettings()
     trainer: TrainerSettings = TrainerSettings()
 
     def to_dict(self) -> dict[str, Any]:
@@ -164,6 +136,9 @@ def load_recipe(name_or_path: str, overrides: tuple[str, ...] = ()) -> Recipe:
 
 def parse_recipe(content: dict[str, Any], origin: str) -> Recipe:
     """Turn plain values into a Recipe; errors name the key and `origin`, the file they came from."""
+    model = content.get("model")
+    if isinstance(model, dict):
+        content = content | {"model": {FAMILY: TRANSFORMER} | model}  # what a recipe means that names no family
     try:
         return msgspec.convert(content, Recipe, strict=True)
     except msgspec.ValidationError as error:
@@ -188,8 +163,14 @@ def _explain(message: str) -> str:
     if not match:
         return message.replace("$.", "")
     key, section = match.group(1), match.group(2) or ""
-    owner = {field.name: field.type for field in msgspec.structs.fields(Recipe)}.get(section, Recipe)
-    known = [field.name for field in msgspec.structs.fields(owner)]
+    known = _known_keys(section)
     nearest = difflib.get_close_matches(key, known, n=1)
     hint = f"; did you mean {nearest[0]!r}?" if nearest else f"; known keys: {', '.join(known)}"
     return f"unknown key {key!r} in {section or 'the recipe'}{hint}"
+
+
+def _known_keys(section: str) -> list[str]:
+    """Of a section of the recipe, or of the recipe itself; of every family of models where they differ."""
+    owner = {field.name: field.type for field in msgspec.structs.fields(Recipe)}.get(section, Recipe)
+    owners = get_args(owner) if isinstance(owner, UnionType) else (owner,)
+    return list(dict.fromkeys(field.name for one in owners for field in msgspec.structs.fields(one)))

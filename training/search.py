@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from training.data import pad
-from training.transformer import Transformer
+from training.seq2seq import Seq2Seq
 from training.vocabulary import BEGIN_ID, END_ID, Vocabulary
 
 
@@ -23,7 +24,7 @@ def default_max_tokens(num_source_tokens: int, limit: int) -> int:
 
 
 @torch.inference_mode()
-def greedy(model: Transformer, sources: Sequence[Sequence[int]], max_tokens: Sequence[int]) -> list[list[int]]:
+def greedy(model: Seq2Seq[Any], sources: Sequence[Sequence[int]], max_tokens: Sequence[int]) -> list[list[int]]:
     """The most probable token at every step, until end of sentence or `max_tokens`.
 
     Args:
@@ -36,13 +37,12 @@ def greedy(model: Transformer, sources: Sequence[Sequence[int]], max_tokens: Seq
     """
     source_ids = pad([np.asarray(source, np.int32) for source in sources])
     lengths = torch.tensor([len(source) for source in sources])
-    caches = model.decoder.start(model.encoder(source_ids, lengths))
+    state = model.start(source_ids, lengths)
     tokens = torch.full((len(sources),), BEGIN_ID)
     translations: list[list[int]] = [[] for _ in sources]
     running = set(range(len(sources)))
-    for position in range(max(max_tokens) + 1):
-        states = model.decoder.step(tokens, position, caches, lengths)
-        tokens = model.logits(states).argmax(dim=-1)  # (B,)
+    for _ in range(max(max_tokens) + 1):
+        tokens = model.logits(model.step(tokens, state)).argmax(dim=-1)  # (B,)
         for row in sorted(running):
             token = int(tokens[row])
             if token == END_ID or len(translations[row]) == max_tokens[row]:
@@ -120,7 +120,7 @@ def beam_search(next_log_probs: NextLogProbs, settings: BeamSettings, end_id: in
     return finished[: settings.num_hypotheses]
 
 
-def next_log_probs(model: Transformer, source: Sequence[int]) -> NextLogProbs:
+def next_log_probs(model: Seq2Seq[Any], source: Sequence[int]) -> NextLogProbs:
     """What `beam_search` asks of a model: every translation so far is read anew.
 
     Args:
@@ -152,21 +152,21 @@ def _is_decided(best_total: float, finished: list[BeamHypothesis], settings: Bea
 
 
 def translate(
-    model: Transformer,
+    model: Seq2Seq[Any],
     source_vocabulary: Vocabulary,
     target_vocabulary: Vocabulary,
     texts: Sequence[str],
+    longest: int,
     batch_size: int = 64,
 ) -> list[str]:
-    """Translate texts greedily, each as one sentence, batched by length."""
-    longest = model.decoder.embedding.positions.shape[0] - 1
+    """Translate texts greedily, each as one sentence of at most `longest` tokens, batched by length."""
     sources = [[*ids[: longest - 1], END_ID] for ids in source_vocabulary.encode(texts)]
     order = sorted(range(len(sources)), key=lambda index: len(sources[index]))
     translations = [""] * len(sources)
     for start in range(0, len(order), batch_size):
         indices = order[start : start + batch_size]
         batch = [sources[index] for index in indices]
-        limits = [default_max_tokens(len(source), longest - 1) for source in batch]
+        limits = [default_max_tokens(len(source), longest) for source in batch]
         for index, ids in zip(indices, greedy(model, batch, limits), strict=True):
             translations[index] = target_vocabulary.decode(ids)
     return translations

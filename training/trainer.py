@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
@@ -21,7 +22,6 @@ from training.loss import sequence_loss
 from training.model import build_model
 from training.optimizer import build_optimizer, build_schedule
 from training.recipe import Recipe
-from training.transformer import Transformer
 from training.vocabulary import Vocabulary
 
 NUM_EXAMPLES = 128
@@ -222,6 +222,6 @@ class Trainer:
         return path
 
 
-def count_parameters(model: Transformer) -> int:
+def count_parameters(model: nn.Module) -> int:
     """Trainable numbers, tied ones counted once."""
     return sum(parameter.numel() for parameter in model.parameters())

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from training.attention import CrossAttention, SelfAttention, length_mask
-from training.recipe import ModelSettings
+from training.model_settings import TransformerSettings
+from training.seq2seq import Seq2Seq
 
 
 def sinusoidal_positions(num_positions: int, model_size: int) -> Tensor:
@@ -87,7 +88,7 @@ class Residual(nn.Module):
 class EncoderLayer(nn.Module):
     """Self-attention and a feed-forward network."""
 
-    def __init__(self, settings: ModelSettings) -> None:
+    def __init__(self, settings: TransformerSettings) -> None:
         super().__init__()
         size, is_pre_norm = settings.model_size, settings.norm == "pre"
         self.self_attention = SelfAttention(size, settings.num_heads, settings.attention_dropout)
@@ -106,7 +107,7 @@ class EncoderLayer(nn.Module):
 class DecoderLayer(nn.Module):
     """Masked self-attention, cross-attention and a feed-forward network."""
 
-    def __init__(self, settings: ModelSettings) -> None:
+    def __init__(self, settings: TransformerSettings) -> None:
         super().__init__()
         size, is_pre_norm = settings.model_size, settings.norm == "pre"
         self.self_attention = SelfAttention(size, settings.num_heads, settings.attention_dropout)
@@ -156,7 +157,7 @@ class LayerCache:
 class Encoder(nn.Module):
     """Source ids to memory."""
 
-    def __init__(self, embedding: Embedding, settings: ModelSettings) -> None:
+    def __init__(self, embedding: Embedding, settings: TransformerSettings) -> None:
         super().__init__()
         self.embedding = embedding
         self.layers = nn.ModuleList(EncoderLayer(settings) for _ in range(settings.num_encoder_layers))
@@ -175,7 +176,7 @@ class Encoder(nn.Module):
 class Decoder(nn.Module):
     """Target ids and memory to target states."""
 
-    def __init__(self, embedding: Embedding, settings: ModelSettings) -> None:
+    def __init__(self, embedding: Embedding, settings: TransformerSettings) -> None:
         super().__init__()
         self.embedding = embedding
         self.layers = nn.ModuleList(DecoderLayer(settings) for _ in range(settings.num_decoder_layers))
@@ -210,12 +211,21 @@ class Decoder(nn.Module):
         return normalised
 
 
-class Transformer(nn.Module):
+@dataclass
+class TransformerState:
+    """What decoding keeps: `position` is that of the next token in the target."""
+
+    caches: list[LayerCache]
+    source_lengths: Tensor
+    position: int = 0
+
+
+class Transformer(Seq2Seq[TransformerState]):
     """An encoder, a decoder and an output projection, with embeddings tied as section 3.4 says."""
 
     def __init__(
         self,
-        settings: ModelSettings,
+        settings: TransformerSettings,
         source_vocabulary_size: int,
         target_vocabulary_size: int,
         max_positions: int,
@@ -242,10 +252,16 @@ class Transformer(nn.Module):
         states: Tensor = self.decoder(target_ids, memory, source_lengths)
         return states
 
-    def logits(self, states: Tensor) -> Tensor:
-        """(…, D) -> (…, V)."""
-        output: Tensor = self.output(states)
-        return output
+    def start(self, source_ids: Tensor, source_lengths: Tensor) -> TransformerState:
+        """See `Seq2Seq`."""
+        memory = self.encoder(source_ids, source_lengths)
+        return TransformerState(self.decoder.start(memory), source_lengths)
+
+    def step(self, token_ids: Tensor, state: TransformerState) -> Tensor:
+        """See `Seq2Seq`."""
+        states = self.decoder.step(token_ids, state.position, state.caches, state.source_lengths)
+        state.position += 1
+        return states
 
 
 def _initialise(module: nn.Module) -> None:

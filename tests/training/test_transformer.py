@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from training.attention import CrossAttention, SelfAttention, attention_weights, length_mask
-from training.recipe import ModelSettings
+from training.model_settings import TransformerSettings
 from training.search import greedy
 from training.transformer import Transformer, sinusoidal_positions
 from training.vocabulary import BEGIN_ID, END_ID
@@ -24,7 +24,7 @@ SMALL = {
 
 def make_model(**changes: object) -> Transformer:
     torch.manual_seed(0)
-    return Transformer(ModelSettings(**{**SMALL, **changes}), 40, 40, 33, is_vocabulary_shared=True).eval()  # type: ignore[arg-type]
+    return Transformer(TransformerSettings(**{**SMALL, **changes}), 40, 40, 33, is_vocabulary_shared=True).eval()  # type: ignore[arg-type]
 
 
 def test_attention_weights_are_the_softmax_of_scaled_products() -> None:
