@@ -156,7 +156,7 @@ def _teacher_forced(
     return _Forced(
         log_probs[0],
         float(np.abs(log_probs[0] - expected).max()),
-        max(float(np.abs(a - b.numpy()).max()) for a, b in zip(maps, expected_maps, strict=True)),
+        max(float(np.abs(a - b.numpy()).max(initial=0.0)) for a, b in zip(maps, expected_maps, strict=True)),
     )
 
 

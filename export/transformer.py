@@ -14,6 +14,7 @@ from torch.onnx.ops import symbolic, symbolic_multi_out
 
 from export.exportable import Exportable
 from export.quantization import CacheProjection, to_cache
+from export.top_k import top_k
 from service.bundle.state_spec import ROWS, SOURCE, TARGET, StateArray
 from training.attention import CrossAttention, attention_weights, length_mask, merge_heads, split_heads
 from training.transformer import DecoderLayer, EncoderLayer, Transformer
@@ -116,7 +117,7 @@ class DecoderGraph(nn.Module):
             written += fresh
         hidden = self.decoder.norm(states)[:, 0]  # (n, D)
         log_probs = self.output(hidden).float().log_softmax(dim=-1)  # (n, V)
-        top_log_probs, top_ids = _top_k(log_probs, num_candidates)
+        top_log_probs, top_ids = top_k(log_probs, num_candidates)
         return top_ids, top_log_probs, log_probs, *updated, *written
 
 
@@ -319,19 +320,6 @@ def _project(projection: nn.Module, states: Tensor) -> Tensor:
 
 def _is_quantized(layer: nn.Module) -> bool:
     return isinstance(_decoder_layer(layer).self_attention.query_key_value, CacheProjection)
-
-
-def _top_k(log_probs: Tensor, num_candidates: Tensor) -> tuple[Tensor, Tensor]:
-    rows = log_probs.shape[0]
-    values, indices = symbolic_multi_out(
-        "TopK",
-        (log_probs, num_candidates),
-        {"axis": -1, "largest": 1, "sorted": 1},
-        dtypes=(log_probs.dtype, torch.int64),
-        shapes=((rows, 1), (rows, 1)),  # the second axis is num_candidates long, which only a running graph knows
-        version=11,
-    )
-    return values, indices
 
 
 def _decoder_layer(module: nn.Module) -> DecoderLayer:

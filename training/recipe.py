@@ -130,7 +130,7 @@ def load_recipe(name_or_path: str, overrides: tuple[str, ...] = ()) -> Recipe:
     if not isinstance(content, dict):
         raise TrainingError(f"{path} holds no recipe: expected keys such as name and source_language")
     for override in overrides:
-        _apply_override(content, override)
+        apply_override(content, override)
     return parse_recipe(content, str(path))
 
 
@@ -145,7 +145,12 @@ def parse_recipe(content: dict[str, Any], origin: str) -> Recipe:
         raise TrainingError(f"{origin}: {_explain(str(error))}") from None
 
 
-def _apply_override(content: dict[str, Any], override: str) -> None:
+def apply_override(content: dict[str, Any], override: str) -> None:
+    """Set one key of plain values: `section.key=value`.
+
+    Raises:
+        TrainingError: the text is of another form.
+    """
     key, separator, value = override.partition("=")
     if not separator:
         raise TrainingError(f"--set takes section.key=value, not {override!r}")

@@ -6,6 +6,7 @@ import itertools
 import math
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,19 @@ from training.recipe import Recipe
 from training.vocabulary import Vocabulary
 
 NUM_EXAMPLES = 128
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Where a run stood after some steps."""
+
+    step: int
+    num_target_tokens: int
+    """Since the run began."""
+    seconds: float
+    """Of training and validation since the run began."""
+    loss: float
+    """Over the interval, in nats per target token, with label smoothing."""
 
 
 class Trainer:
@@ -93,14 +107,19 @@ class Trainer:
 
     def run(self) -> Path:
         """Train until max_steps or until patience is out; returns the path of the averaged checkpoint."""
+        for _ in self.intervals():
+            pass
+        return self.finish()
+
+    def intervals(self) -> Iterator[Interval]:
+        """Train until max_steps or until patience is out, one logging interval after the other; then call `finish`."""
         batches = iter(self.stream)
         with (
             SummaryWriter(str(self.directory / "tensorboard")) as board,
             tqdm(total=self.settings.max_steps, initial=self.step, unit="step", mininterval=5.0) as bar,
         ):
             while self.step < self.settings.max_steps and not self._is_out_of_patience():
-                self._log_interval(batches, board, bar)
-        return self._finish()
+                yield self._log_interval(batches, board, bar)
 
     def train_step(self, batches: Iterator[Batch]) -> tuple[float, int]:
         """One update of the weights; returns the summed loss (nats) and the number of target tokens."""
@@ -137,7 +156,7 @@ class Trainer:
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=is_mixed):
             return sequence_loss(self.model, batch, label_smoothing)
 
-    def _log_interval(self, batches: Iterator[Batch], board: SummaryWriter, bar: tqdm[Any]) -> None:
+    def _log_interval(self, batches: Iterator[Batch], board: SummaryWriter, bar: tqdm[Any]) -> Interval:
         settings = self.settings
         until = min(settings.max_steps, (self.step // settings.log_every_steps + 1) * settings.log_every_steps)
         started, total, num_tokens = time.perf_counter(), 0.0, 0
@@ -157,6 +176,7 @@ class Trainer:
         board.add_scalar("train/loss", total / num_tokens, self.step)
         board.add_scalar("train/tokens_per_second", rate, self.step)
         board.add_scalar("train/learning_rate", learning_rate, self.step)
+        return Interval(self.step, self.num_target_tokens, self.seconds, total / num_tokens)
 
     def _record_validation(self, board: SummaryWriter) -> None:
         loss = self.validate()
@@ -208,7 +228,8 @@ class Trainer:
         for stale in step_checkpoints(self.directory)[: -self.settings.keep_checkpoints]:
             stale.unlink()
 
-    def _finish(self) -> Path:
+    def finish(self) -> Path:
+        """Average the last checkpoints; returns the path of the result."""
         if not step_checkpoints(self.directory) or self.step % self.settings.save_every_steps:
             self._save()
         averaged = average(step_checkpoints(self.directory))
