@@ -69,7 +69,7 @@ class Vocabulary:
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Ids of each text, without beginning or end of sentence."""
-        ids: list[list[int]] = self._processor.encode(list(texts), num_threads=2)
+        ids: list[list[int]] = self._processor.encode(list(texts), num_threads=-1)
         return ids
 
     def decode(self, ids: Sequence[int]) -> str:
