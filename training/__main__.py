@@ -8,9 +8,15 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from training import corpus
 from training.errors import TrainingError
+
+if TYPE_CHECKING:
+    import torch
+
+    from training.recipe import Recipe
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -108,31 +114,38 @@ def _vocabulary(options: argparse.Namespace) -> int:
 
 
 def _train(options: argparse.Namespace) -> int:
-    import torch
-
-    from training.data import ParallelData
-    from training.provenance import describe_provenance
+    from training.process_group import joined
     from training.recipe import load_recipe
+
+    recipe = load_recipe(options.recipe, tuple(options.set))
+    with joined(options.device) as device:
+        _train_on(device, recipe, options)
+    return 0
+
+
+def _train_on(device: torch.device, recipe: Recipe, options: argparse.Namespace) -> None:
+    from training.data import ParallelData
+    from training.process_group import ProcessGroup
+    from training.provenance import describe_provenance
     from training.trainer import Trainer, count_parameters
     from training.vocabulary import Vocabulary
 
-    recipe = load_recipe(options.recipe, tuple(options.set))
     source = Vocabulary.load(options.data / "source.model")
     target = Vocabulary.load(options.data / "target.model")
     train = ParallelData.read(options.data / "train.tsv", source, target, recipe.data)
     development = ParallelData.read(options.data / "development.tsv", source, target, recipe.data)
-    automatic = "cuda" if torch.cuda.is_available() else "cpu"
-    device = torch.device(automatic if options.device == "auto" else options.device)
-    provenance = describe_provenance(options.data)
+    provenance = describe_provenance(options.data) if ProcessGroup.current().is_first else None
     trainer = Trainer(recipe, source, target, train, development, options.output, device, provenance)
     is_resumed = trainer.resume()
-    print(
-        f"{recipe.name}: {count_parameters(trainer.model):,} parameters, {len(train):,} pairs, {device.type}, "
-        + (f"resumed at step {trainer.step}" if is_resumed else "from the beginning"),
-        flush=True,
-    )
+    if trainer.processes.is_first:
+        print(
+            f"{recipe.name}: {count_parameters(trainer.model):,} parameters, {len(train):,} pairs, "
+            + (f"{trainer.processes.size} processes on " if trainer.processes.size > 1 else "")
+            + f"{device.type}, "
+            + (f"resumed at step {trainer.step}" if is_resumed else "from the beginning"),
+            flush=True,
+        )
     trainer.run()
-    return 0
 
 
 def _evaluate(options: argparse.Namespace) -> int:

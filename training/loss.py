@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from training.data import Batch
@@ -21,3 +21,15 @@ def sequence_loss(model: Transformer, batch: Batch, label_smoothing: float) -> T
     return F.cross_entropy(
         logits.float(), batch.target_output[is_real], reduction="sum", label_smoothing=label_smoothing
     )
+
+
+class SequenceLoss(nn.Module):
+    """`sequence_loss` of a model, as a module, so that gradients can be averaged over processes."""
+
+    def __init__(self, model: Transformer) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, batch: Batch, label_smoothing: float) -> Tensor:
+        """The summed loss of a batch in nats; a scalar."""
+        return sequence_loss(self.model, batch, label_smoothing)

@@ -103,9 +103,13 @@ class TrainerSettings(_Section, frozen=True):
     clip_norm: Annotated[float, msgspec.Meta(ge=0.0)] = 1.0
     """Largest gradient norm; 0 turns clipping off."""
     gradient_accumulation: Positive = 1
-    """Batches added up before one update."""
+    """Batches added up before one update, over all processes: a multiple of their number."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """bfloat16 runs matrix products under autocast; weights and optimiser state stay float32."""
+    compile: bool = False
+    """Compile the model's forward pass with torch.compile, for shapes of any size."""
+    activation_checkpointing: bool = False
+    """Run each layer again in the backward pass instead of keeping its activations: less memory, slower."""
     log_every_steps: Positive = 100
     validate_every_steps: Positive = 2000
     save_every_steps: Positive = 1000
