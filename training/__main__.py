@@ -47,8 +47,16 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="FILE",
-        help="FILE.tsv[.gz|.xz], FILE.po, FILE.mo, or SOURCE,TARGET; may be repeated",
+        help="FILE.tsv, FILE.po, FILE.mo, or SOURCE,TARGET[,ORIGIN]; text also as .gz or .xz; may be repeated",
     )
+    for split in ("development", "test"):
+        command.add_argument(
+            f"--{split}",
+            action="append",
+            default=[],
+            metavar="FILE",
+            help=f"as --input: kept whole as {split} text; may be repeated",
+        )
     command.add_argument("--output", type=Path, required=True, help="directory of prepared text")
     command.set_defaults(run=_prepare)
 
@@ -87,26 +95,29 @@ def _prepare(options: argparse.Namespace) -> int:
     from training.recipe import load_recipe
 
     recipe = load_recipe(options.recipe, tuple(options.set))
-    pairs = itertools.chain.from_iterable(read_input(specification) for specification in options.input)
-    report = prepare(pairs, recipe, options.output).to_dict()
+    pairs, development, test = (
+        itertools.chain.from_iterable(read_input(specification) for specification in specifications)
+        for specifications in (options.input, options.development, options.test)
+    )
+    report = prepare(pairs, recipe, options.output, development, test).to_dict()
     print(json.dumps({key: report[key] for key in ("read", "dropped", "kept")}, indent=2))
     return 0
 
 
 def _vocabulary(options: argparse.Namespace) -> int:
-    from training.data import read_pairs
+    from training.encoding import iterate_pairs
     from training.recipe import load_recipe
     from training.vocabulary import Vocabulary
 
     recipe = load_recipe(options.recipe, tuple(options.set))
-    pairs = read_pairs(options.data / "train.tsv")
-    sources = [source for source, _ in pairs]
-    targets = [target for _, target in pairs]
-    if recipe.vocabulary.is_shared:
-        source = target = Vocabulary.train(sources + targets, recipe.vocabulary, recipe.seed)
+    path, settings = options.data / "train.tsv", recipe.vocabulary
+    sources = (source for source, _ in iterate_pairs(path))
+    targets = (target for _, target in iterate_pairs(path))
+    if settings.is_shared:
+        source = target = Vocabulary.train(itertools.chain(sources, targets), settings, recipe.seed)
     else:
-        source = Vocabulary.train(sources, recipe.vocabulary, recipe.seed)
-        target = Vocabulary.train(targets, recipe.vocabulary, recipe.seed)
+        source = Vocabulary.train(sources, settings, recipe.seed)
+        target = Vocabulary.train(targets, settings, recipe.seed)
     source.save(options.data / "source.model")
     target.save(options.data / "target.model")
     print(f"{options.data}/source.model: {len(source)} pieces; target.model: {len(target)} pieces")

@@ -38,6 +38,17 @@ def new_directory(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
+def scratch_directory(path: Path) -> Iterator[Path]:
+    """An empty directory for the length of the block; what a killed process left there is deleted first."""
+    shutil.rmtree(path, ignore_errors=True)
+    path.mkdir()
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path)
+
+
+@contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Held by one process of the machine at a time; the kernel frees it when its holder dies."""
     with path.open("wb") as file:

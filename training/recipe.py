@@ -39,6 +39,10 @@ class PrepareSettings(_Section, frozen=True):
     """Pairs whose longer side exceeds this many times the shorter one (in UTF-8 bytes) are dropped."""
     min_ratio_characters: NonNegative = 12
     """The ratio is not applied where both sides are shorter than this."""
+    drop_identical: bool = True
+    """Drop pairs whose sides are the same: text that was never translated."""
+    one_pair_per_source: bool = True
+    """Keep the first pair of each source, compared without case, spaces and final dots."""
     phrasebook: bool = False
     """Add the project's own phrasebook (English to Korean)."""
 
@@ -51,6 +55,8 @@ class VocabularySettings(_Section, frozen=True):
     character_coverage: Annotated[float, msgspec.Meta(gt=0.0, le=1.0)] = 0.9995
     byte_fallback: bool = True
     """Spell characters outside the vocabulary as bytes instead of losing them."""
+    max_sentences: NonNegative = 0
+    """Learn from so many sentences, drawn at random, where there are more; 0 takes all of them into memory."""
     is_shared: bool = True
     """One vocabulary for both languages; needed to tie source and target embeddings."""
 

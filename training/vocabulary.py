@@ -50,6 +50,7 @@ class Vocabulary:
                 model_type=settings.kind,
                 character_coverage=settings.character_coverage,
                 byte_fallback=settings.byte_fallback,
+                input_sentence_size=settings.max_sentences,
                 split_digits=True,
                 pad_id=PAD_ID,
                 unk_id=UNKNOWN_ID,

@@ -100,7 +100,7 @@ def test_catalogs(tmp_path: Path, kind: str) -> None:
         ("a.tsv", b"one column\n", "a.tsv:1: expected source, tab, target"),
         ("a.tsv", b"a\t\xff\n", "not UTF-8"),
         ("a.tsv.gz", b"not gzip", "cannot be unpacked"),
-        ("a.csv", b"", "expected .tsv, .po, .mo, or two files"),
+        ("a.csv", b"", "expected .tsv, .po, .mo, or SOURCE,TARGET"),
         ("a.mo", b"nonsense", "not a gettext catalog"),
     ],
 )
@@ -113,7 +113,7 @@ def test_wrong_input_is_told(tmp_path: Path, name: str, content: bytes, message:
 def test_files_of_unequal_length_are_told(tmp_path: Path) -> None:
     (tmp_path / "en").write_text("a\nb\n")
     (tmp_path / "ko").write_text("가\n")
-    with pytest.raises(TrainingError, match="differ in their number of lines"):
+    with pytest.raises(TrainingError, match="ko ends before line 2: .* are not aligned"):
         list(read_input(f"{tmp_path}/en,{tmp_path}/ko"))
     with pytest.raises(TrainingError, match="missing"):
         list(read_input(str(tmp_path / "none.tsv")))
