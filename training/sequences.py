@@ -36,9 +36,11 @@ class Sequences:
         Raises:
             OSError, ValueError: a file is missing or empty, or they do not fit together.
         """
-        ids = np.memmap(directory / f"{name}.ids", np.dtype(id_type), mode="r")
-        lengths = np.memmap(directory / f"{name}.lengths", LENGTH_TYPE, mode="r")
-        ends = np.memmap(directory / f"{name}.ends", END_TYPE, mode="r")
+        types = {"ids": np.dtype(id_type), "lengths": LENGTH_TYPE, "ends": END_TYPE}
+        # Plain arrays over the maps: a memmap is slow to index.
+        ids, lengths, ends = (
+            np.asarray(np.memmap(directory / f"{name}.{part}", kind, mode="r")) for part, kind in types.items()
+        )
         if len(lengths) != len(ends) or int(ends[-1]) != len(ids):
             raise ValueError(f"{name}.ids, {name}.lengths and {name}.ends do not fit together")
         return cls(ids, lengths, ends)

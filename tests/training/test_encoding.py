@@ -38,7 +38,7 @@ def test_mapped_ids_are_those_of_the_text_in_chunks_of_any_size(
 ) -> None:
     monkeypatch.setattr(encoding, "PAIRS_AT_A_TIME", 7)
     data = ParallelData.read(prepared, vocabulary, vocabulary, SETTINGS)
-    assert isinstance(data.sources.ids, np.memmap)
+    assert isinstance(data.sources.ids.base, np.memmap)
     assert data.sources.ids.dtype == np.uint16
     expected = [
         ([*source, END_ID], target)
