@@ -28,17 +28,21 @@ def encoded(
     is encoded anew. It is written by one process at a time, in chunks, and appears whole or not at all.
 
     Raises:
-        TrainingError: the file is missing or holds no pair that fits, or the encoded files are damaged.
+        TrainingError: the file is missing or holds no pair that fits, or the encoded files cannot be written
+            or are damaged.
     """
     if not path.is_file():
         raise TrainingError(f"{path} is missing: run `python -m training prepare` first")
     id_type = "<u2" if max(len(source_vocabulary), len(target_vocabulary)) <= 2**16 else "<i4"
     directory = path.parent / "encoded" / f"{path.stem}-{_key(path, source_vocabulary, target_vocabulary, settings)}"
-    directory.parent.mkdir(exist_ok=True)
-    with locked(directory.parent / "lock"):
-        if not directory.is_dir():
-            pairs = _fitting_pairs(path, source_vocabulary, target_vocabulary, settings)
-            _write(directory, pairs, id_type, origin=path)
+    try:
+        directory.parent.mkdir(exist_ok=True)
+        with locked(directory.parent / "lock"):
+            if not directory.is_dir():
+                pairs = _fitting_pairs(path, source_vocabulary, target_vocabulary, settings)
+                _write(directory, pairs, id_type, origin=path)
+    except OSError as error:
+        raise TrainingError(f"{directory} cannot be written: {error}") from None
     try:
         return Sequences.map(directory, "source", id_type), Sequences.map(directory, "target", id_type)
     except (OSError, ValueError) as error:

@@ -91,6 +91,11 @@ def test_damaged_or_useless_text_is_told(prepared: Path, vocabulary: Vocabulary)
         ParallelData.read(prepared, vocabulary, vocabulary, SETTINGS)
     with pytest.raises(TrainingError, match="holds no pair within data.max_source_tokens"):
         ParallelData.read(prepared, vocabulary, vocabulary, DataSettings(max_source_tokens=1))
+    (prepared.parent / "elsewhere").mkdir()
+    prepared.rename(prepared.parent / "elsewhere/train.tsv")
+    (prepared.parent / "elsewhere/encoded").write_text("a file where the directory should be")
+    with pytest.raises(TrainingError, match=r"cannot be written: .*File exists"):
+        ParallelData.read(prepared.parent / "elsewhere/train.tsv", vocabulary, vocabulary, SETTINGS)
     prepared.write_text("one column\n")
     with pytest.raises(TrainingError, match=r"train.tsv:1: expected source, tab, target"):
         ParallelData.read(prepared, vocabulary, vocabulary, SETTINGS)
