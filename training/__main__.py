@@ -8,9 +8,15 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from training import corpus
 from training.errors import TrainingError
+
+if TYPE_CHECKING:
+    import torch
+
+    from training.recipe import Recipe
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -41,8 +47,16 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="FILE",
-        help="FILE.tsv[.gz|.xz], FILE.po, FILE.mo, or SOURCE,TARGET; may be repeated",
+        help="FILE.tsv, FILE.po, FILE.mo, or SOURCE,TARGET[,ORIGIN]; text also as .gz or .xz; may be repeated",
     )
+    for split in ("development", "test"):
+        command.add_argument(
+            f"--{split}",
+            action="append",
+            default=[],
+            metavar="FILE",
+            help=f"as --input: kept whole as {split} text; may be repeated",
+        )
     command.add_argument("--output", type=Path, required=True, help="directory of prepared text")
     command.set_defaults(run=_prepare)
 
@@ -81,26 +95,29 @@ def _prepare(options: argparse.Namespace) -> int:
     from training.recipe import load_recipe
 
     recipe = load_recipe(options.recipe, tuple(options.set))
-    pairs = itertools.chain.from_iterable(read_input(specification) for specification in options.input)
-    report = prepare(pairs, recipe, options.output).to_dict()
+    pairs, development, test = (
+        itertools.chain.from_iterable(read_input(specification) for specification in specifications)
+        for specifications in (options.input, options.development, options.test)
+    )
+    report = prepare(pairs, recipe, options.output, development, test).to_dict()
     print(json.dumps({key: report[key] for key in ("read", "dropped", "kept")}, indent=2))
     return 0
 
 
 def _vocabulary(options: argparse.Namespace) -> int:
-    from training.data import read_pairs
+    from training.encoding import iterate_pairs
     from training.recipe import load_recipe
     from training.vocabulary import Vocabulary
 
     recipe = load_recipe(options.recipe, tuple(options.set))
-    pairs = read_pairs(options.data / "train.tsv")
-    sources = [source for source, _ in pairs]
-    targets = [target for _, target in pairs]
-    if recipe.vocabulary.is_shared:
-        source = target = Vocabulary.train(sources + targets, recipe.vocabulary, recipe.seed)
+    path, settings = options.data / "train.tsv", recipe.vocabulary
+    sources = (source for source, _ in iterate_pairs(path))
+    targets = (target for _, target in iterate_pairs(path))
+    if settings.is_shared:
+        source = target = Vocabulary.train(itertools.chain(sources, targets), settings, recipe.seed)
     else:
-        source = Vocabulary.train(sources, recipe.vocabulary, recipe.seed)
-        target = Vocabulary.train(targets, recipe.vocabulary, recipe.seed)
+        source = Vocabulary.train(sources, settings, recipe.seed)
+        target = Vocabulary.train(targets, settings, recipe.seed)
     source.save(options.data / "source.model")
     target.save(options.data / "target.model")
     print(f"{options.data}/source.model: {len(source)} pieces; target.model: {len(target)} pieces")
@@ -108,31 +125,38 @@ def _vocabulary(options: argparse.Namespace) -> int:
 
 
 def _train(options: argparse.Namespace) -> int:
-    import torch
-
-    from training.data import ParallelData
-    from training.provenance import describe_provenance
+    from training.process_group import joined
     from training.recipe import load_recipe
+
+    recipe = load_recipe(options.recipe, tuple(options.set))
+    with joined(options.device) as device:
+        _train_on(device, recipe, options)
+    return 0
+
+
+def _train_on(device: torch.device, recipe: Recipe, options: argparse.Namespace) -> None:
+    from training.data import ParallelData
+    from training.process_group import ProcessGroup
+    from training.provenance import describe_provenance
     from training.trainer import Trainer, count_parameters
     from training.vocabulary import Vocabulary
 
-    recipe = load_recipe(options.recipe, tuple(options.set))
     source = Vocabulary.load(options.data / "source.model")
     target = Vocabulary.load(options.data / "target.model")
     train = ParallelData.read(options.data / "train.tsv", source, target, recipe.data)
     development = ParallelData.read(options.data / "development.tsv", source, target, recipe.data)
-    automatic = "cuda" if torch.cuda.is_available() else "cpu"
-    device = torch.device(automatic if options.device == "auto" else options.device)
-    provenance = describe_provenance(options.data)
+    provenance = describe_provenance(options.data) if ProcessGroup.current().is_first else None
     trainer = Trainer(recipe, source, target, train, development, options.output, device, provenance)
     is_resumed = trainer.resume()
-    print(
-        f"{recipe.name}: {count_parameters(trainer.model):,} parameters, {len(train):,} pairs, {device.type}, "
-        + (f"resumed at step {trainer.step}" if is_resumed else "from the beginning"),
-        flush=True,
-    )
+    if trainer.processes.is_first:
+        print(
+            f"{recipe.name}: {count_parameters(trainer.model):,} parameters, {len(train):,} pairs, "
+            + (f"{trainer.processes.size} processes on " if trainer.processes.size > 1 else "")
+            + f"{device.type}, "
+            + (f"resumed at step {trainer.step}" if is_resumed else "from the beginning"),
+            flush=True,
+        )
     trainer.run()
-    return 0
 
 
 def _evaluate(options: argparse.Namespace) -> int:

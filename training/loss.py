@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from training.data import Batch
@@ -23,3 +23,15 @@ def sequence_loss(model: Seq2Seq[Any], batch: Batch, label_smoothing: float) -> 
     return F.cross_entropy(
         logits.float(), batch.target_output[is_real], reduction="sum", label_smoothing=label_smoothing
     )
+
+
+class SequenceLoss(nn.Module):
+    """`sequence_loss` of a model, as a module, so that gradients can be averaged over processes."""
+
+    def __init__(self, model: Seq2Seq[Any]) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, batch: Batch, label_smoothing: float) -> Tensor:
+        """The summed loss of a batch in nats; a scalar."""
+        return sequence_loss(self.model, batch, label_smoothing)
