@@ -87,7 +87,9 @@ class _Parts:
     def __init__(self, module: Recurrence, inputs: dict[str, Tensor], path: Path) -> None:
         self.module, self.inputs, self.path = module.eval(), inputs, path
         with torch.no_grad():
-            self.carried, self.items, self.fixed = module.split(module.before(*inputs.values()))
+            # torch.export would take a view's strides, and two names of one tensor, for part of the graph.
+            values = [value.clone(memory_format=torch.contiguous_format) for value in module.before(*inputs.values())]
+            self.carried, self.items, self.fixed = module.split(values)
             self.outputs = module.body(self.carried, self.items[0], self.fixed)[module.num_carried :]
 
     def before(self, axes: Sequence[Any]) -> ModelProto:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -102,7 +101,7 @@ def _write(checkpoint: Checkpoint, directory: Path, options: ExportOptions) -> M
     checkpoint.target_vocabulary.save(directory / "target.model")
     manifest = _describe(checkpoint, exportable, directory, options, _UNCHECKED)
     manifest.save(directory)
-    bundle = Bundle.load(directory, Runtime.start("cpu", len(os.sched_getaffinity(0))))
+    bundle = Bundle.load(directory, Runtime.start("cpu"))
     num_tokens = min(MAX_PARITY_TOKENS, manifest.limits.max_target_tokens)
     parity = check_parity(bundle, exportable, model, float_model, sources, num_tokens)
     manifest = _describe(checkpoint, exportable, directory, options, parity)

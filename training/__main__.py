@@ -1,4 +1,4 @@
-"""The command line: python -m training corpus | prepare | vocabulary | train | evaluate."""
+"""The command line: python -m training corpus | prepare | vocabulary | train | study | evaluate."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from training import corpus
 from training.errors import TrainingError
+from training.study import command as study
 
 if TYPE_CHECKING:
     import torch
@@ -72,6 +73,10 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--device", default="auto", help="cpu, cuda, or auto (default)")
     command.set_defaults(run=_train)
 
+    command = commands.add_parser("study", help="train several systems on the same text, serve them, write a report")
+    study.add_arguments(command)
+    command.set_defaults(run=study.run)
+
     command = commands.add_parser("evaluate", help="translate a test set and print BLEU and chrF")
     command.add_argument("checkpoint", type=Path, nargs="?", help="translate with this one")
     command.add_argument("--translations", type=Path, help="score this file instead: a translation for each pair")
@@ -105,21 +110,10 @@ def _prepare(options: argparse.Namespace) -> int:
 
 
 def _vocabulary(options: argparse.Namespace) -> int:
-    from training.encoding import iterate_pairs
+    from training.build_vocabularies import build_vocabularies
     from training.recipe import load_recipe
-    from training.vocabulary import Vocabulary
 
-    recipe = load_recipe(options.recipe, tuple(options.set))
-    path, settings = options.data / "train.tsv", recipe.vocabulary
-    sources = (source for source, _ in iterate_pairs(path))
-    targets = (target for _, target in iterate_pairs(path))
-    if settings.is_shared:
-        source = target = Vocabulary.train(itertools.chain(sources, targets), settings, recipe.seed)
-    else:
-        source = Vocabulary.train(sources, settings, recipe.seed)
-        target = Vocabulary.train(targets, settings, recipe.seed)
-    source.save(options.data / "source.model")
-    target.save(options.data / "target.model")
+    source, target = build_vocabularies(load_recipe(options.recipe, tuple(options.set)), options.data)
     print(f"{options.data}/source.model: {len(source)} pieces; target.model: {len(target)} pieces")
     return 0
 

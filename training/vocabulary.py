@@ -68,6 +68,10 @@ class Vocabulary:
     def __len__(self) -> int:
         return int(self._processor.get_piece_size())
 
+    def pieces(self) -> list[str]:
+        """What each id stands for, as the vocabulary writes it."""
+        return [str(self._processor.id_to_piece(index)) for index in range(len(self))]
+
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Ids of each text, without beginning or end of sentence."""
         ids: list[list[int]] = self._processor.encode(list(texts), num_threads=-1)

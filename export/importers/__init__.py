@@ -1,0 +1,1 @@
+"""Models that were trained elsewhere, as checkpoints: everything after that is the same export."""
