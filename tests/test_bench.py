@@ -67,7 +67,7 @@ def test_our_training_worker_trains_on_the_batches_of_the_file(tiny_training: Su
     with Worker(sys.executable, "bench.training.ours", tiny_training, threads=1) as worker:
         assert worker.loss == pytest.approx(loss.item() / tiny_training.tokens[0], rel=1e-5)
         assert worker.gradient_norm > 0
-        assert worker.train([0, 2]) > 0
+        assert min(worker.train([0, 2])) > 0
         with pytest.raises(RuntimeError, match="list index out of range"):
             worker.train([3])
 

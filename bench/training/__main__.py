@@ -49,7 +49,7 @@ def main() -> None:
 def _compare(subject: Subject, options: argparse.Namespace) -> dict[str, list[float]]:
     ours = Worker(sys.executable, "bench.training.ours", subject, options.threads)
     theirs = Worker(options.joeynmt, "bench.training.joeynmt_worker", subject, options.threads)
-    rates: dict[str, list[float]] = {"seq2serve": [], "joeynmt": []}
+    rates: dict[str, list[float]] = {"seq2serve": [], "joeynmt": [], "seq2serve, CPU": [], "joeynmt, CPU": []}
     with ours, theirs:
         _print_check(subject, ours, theirs)
         for round_number in range(-1, options.rounds):  # the first warms both up
@@ -57,14 +57,24 @@ def _compare(subject: Subject, options: argparse.Namespace) -> dict[str, list[fl
             num_tokens = sum(subject.tokens[number] for number in numbers)
             for name, worker in (("seq2serve", ours), ("joeynmt", theirs)):
                 time.sleep(REST_SECONDS)  # the other's threads stop spinning
-                rate = num_tokens / worker.train(numbers)
+                seconds, cpu_seconds = worker.train(numbers)
                 if round_number >= 0:
-                    rates[name].append(rate)
-    ratios = [a / b for a, b in zip(rates["seq2serve"], rates["joeynmt"], strict=True)]
-    for name, values in rates.items():
-        print(f"  {name:10} {_spread(values, 0)} target tokens/s")
-    print(f"  ratio      {_spread(ratios, 2)}", flush=True)
-    return {**rates, "ratios": ratios}
+                    rates[name].append(num_tokens / seconds)
+                    rates[f"{name}, CPU"].append(num_tokens / cpu_seconds)
+    return rates | _ratios(rates)
+
+
+def _ratios(rates: dict[str, list[float]]) -> dict[str, list[float]]:
+    """Print rates and ratios; return the ratios, round by round."""
+    ratios = {}
+    for clock, unit in (("", "second"), (", CPU", "second of the processor")):
+        pairs = zip(rates[f"seq2serve{clock}"], rates[f"joeynmt{clock}"], strict=True)
+        ratios[f"ratio{clock}"] = [ours / theirs for ours, theirs in pairs]
+        print(f"  target tokens per {unit}: seq2serve {_spread(rates[f'seq2serve{clock}'], 0)}, ", end="")
+        print(
+            f"joeynmt {_spread(rates[f'joeynmt{clock}'], 0)}, ratio {_spread(ratios[f'ratio{clock}'], 2)}", flush=True
+        )
+    return ratios
 
 
 def _numbers(case: Case, round_number: int) -> list[int]:
@@ -98,7 +108,7 @@ def _parser() -> argparse.ArgumentParser:
     names = [case.name for case in CASES]
     parser = argparse.ArgumentParser(prog="python -m bench.training", description=__doc__)
     parser.add_argument("--cases", nargs="+", choices=names, default=names)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=8)
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--joeynmt", type=Path, default=JOEYNMT, help="Python of the environment with JoeyNMT")
     parser.add_argument("--json", type=Path, help="write the figures to this file")

@@ -56,8 +56,8 @@ class Worker:
     ) -> None:
         self._stop()
 
-    def train(self, numbers: Sequence[int]) -> float:
-        """One update on each of the batches with these numbers; returns the seconds that all took.
+    def train(self, numbers: Sequence[int]) -> tuple[float, float]:
+        """One update on each of the batches with these numbers; returns seconds and seconds of the processor.
 
         Raises:
             RuntimeError: the process ended; the message holds its output.
@@ -66,7 +66,8 @@ class Worker:
         with suppress(BrokenPipeError):  # it ended; its answer is missing then
             self._process.stdin.write(" ".join(map(str, numbers)) + "\n")
             self._process.stdin.flush()
-        return self._read()["seconds"]
+        answer = self._read()
+        return answer["seconds"], answer["cpu_seconds"]
 
     def _read(self) -> dict[str, float]:
         assert self._process.stdout is not None
