@@ -28,8 +28,8 @@ class Runtime:
 
         Args:
             device: cpu, cuda, or auto: cuda where this onnxruntime has it, else cpu.
-            num_threads: of the pool that all sessions share, for two that spin fight for the cores; 0: one for each core
-                that this process may use.
+            num_threads: of the pool that all sessions share, for two that spin fight for the cores; 0: one for each
+                core that this process may use.
 
         Raises:
             SettingsError: cuda is asked for and this onnxruntime cannot do it.
