@@ -5,7 +5,6 @@ Tokens are named by their ids, so that both engines are fed the same numbers.
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 import numpy as np
@@ -14,28 +13,48 @@ from torch import Tensor, nn
 
 from bench.ctranslate2_runtime import tokens
 from training.attention import CrossAttention, SelfAttention
-from training.transformer import DecoderLayer, Embedding, EncoderLayer, FeedForward, Residual, Transformer
+from training.feed_forward import FeedForward
+from training.transformer import DecoderLayer, Embedding, EncoderLayer, Residual, Transformer
 from training.vocabulary import BEGIN_ID, END_ID, UNKNOWN_ID
+
+ACTIVATIONS = {
+    "relu": common_spec.Activation.RELU,
+    "gelu": common_spec.Activation.GELU,
+    "silu": common_spec.Activation.SWISH,
+}
 
 
 def convert(model: Transformer, directory: Path, num_source_tokens: int, num_target_tokens: int) -> Path:
     """Write the model for `ctranslate2.Translator`.
 
     Args:
-        model: any Transformer of ours.
+        model: a Transformer of ours whose positions are added to embeddings, with layer normalisation, as many heads of
+            keys as of queries and no gates.
         directory: made by this function.
         num_source_tokens: size of the source vocabulary.
         num_target_tokens: size of the target vocabulary.
+
+    Raises:
+        ValueError: the model has what is not converted.
     """
     settings = model.settings
+    if (
+        settings.normalization != "layer"
+        or settings.activation not in ACTIVATIONS
+        or settings.positions == "rotary"
+        or settings.num_key_value_heads not in (0, settings.num_heads)
+        or settings.is_padding_banned
+    ):
+        raise ValueError(f"this bench converts no such Transformer: {settings}")
     spec = transformer_spec.TransformerSpec.from_config(
         (settings.num_encoder_layers, settings.num_decoder_layers),
         settings.num_heads,
         pre_norm=settings.norm == "pre",
+        activation=ACTIVATIONS[settings.activation],
     )
     _embedding(spec.encoder.embeddings[0], spec.encoder.position_encodings, model.encoder.embedding)
     _embedding(spec.decoder.embeddings, spec.decoder.position_encodings, model.decoder.embedding)
-    spec.encoder.scale_embeddings = spec.decoder.scale_embeddings = True
+    spec.encoder.scale_embeddings = spec.decoder.scale_embeddings = settings.scale_embeddings
     for layer_spec, layer in zip(spec.encoder.layer, model.encoder.layers, strict=True):
         assert isinstance(layer, EncoderLayer)
         _self_attention(layer_spec.self_attention, layer.self_attention, layer.self_attention_residual)
@@ -64,8 +83,8 @@ def _embedding(
     spec: common_spec.EmbeddingsSpec, positions: transformer_spec.PositionEncoderSpec, embedding: Embedding
 ) -> None:
     spec.weight = _array(embedding.tokens.weight)
-    spec.multiply_by_sqrt_depth = True
-    assert embedding.scale == math.sqrt(embedding.tokens.embedding_dim)
+    assert embedding.positions is not None
+    spec.multiply_by_sqrt_depth = embedding.scale != 1.0
     positions.encodings = _array(embedding.positions)
 
 

@@ -1,4 +1,4 @@
-"""The command line: python -m export CHECKPOINT BUNDLE [--precision float32|int8|float16]."""
+"""The command line: python -m export [--from marian] CHECKPOINT BUNDLE [--precision float32|int8|float16]."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ import sys
 from pathlib import Path
 from typing import get_args
 
+from export.errors import ExportError
+from export.importers.marian import import_marian
 from export.parity import ParityError
-from export.writer import ExportError, ExportOptions, export, read_scores
+from export.writer import ExportOptions, export, read_scores
 from service.bundle.manifest import Precision
 from service.errors import BundleError
 from training.checkpoint import Checkpoint
@@ -19,7 +21,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Export one checkpoint; returns the exit code: 0, 1 for a parity failure, 2 for a mistake in the arguments."""
     options = _parser().parse_args(arguments)
     try:
-        checkpoint = Checkpoint.load(options.checkpoint)
+        checkpoint = _read_checkpoint(options)
         sentences = _read_sentences(options.sentences) if options.sentences else ()
         manifest = export(
             checkpoint,
@@ -52,8 +54,19 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m export", description=__doc__)
-    parser.add_argument("checkpoint", type=Path, help="a .pt file that python -m training train wrote")
+    parser.add_argument(
+        "checkpoint", type=Path, help="a .pt file that python -m training train wrote; with --from, its directory"
+    )
     parser.add_argument("bundle", type=Path, help="directory to write; must not exist")
+    parser.add_argument(
+        "--from",
+        dest="origin",
+        choices=["training", "marian"],
+        default="training",
+        help="marian: a Hugging Face directory of a Marian model, such as those of OPUS-MT, in safetensors",
+    )
+    parser.add_argument("--source-language", help="BCP-47 code; with --from; default: what the directory says")
+    parser.add_argument("--target-language", help="likewise")
     parser.add_argument("--precision", choices=get_args(Precision), default="float32")
     parser.add_argument("--name", help="what clients call the model; default: the recipe's name")
     parser.add_argument("--version", default="1")
@@ -62,6 +75,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--sentences", type=Path, help="source sentences for the parity check, one per line")
     parser.add_argument("--scores", type=Path, help="JSON: scores by test set, for the model card")
     return parser
+
+
+def _read_checkpoint(options: argparse.Namespace) -> Checkpoint:
+    if options.origin == "marian":
+        return import_marian(options.checkpoint, options.source_language, options.target_language)
+    if options.source_language or options.target_language:
+        raise ExportError("--source-language and --target-language go with --from: a checkpoint knows its languages")
+    return Checkpoint.load(options.checkpoint)
 
 
 def _read_sentences(path: Path) -> tuple[str, ...]:

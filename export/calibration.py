@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
+from training.attention import Stored
 from training.search import default_max_tokens, greedy
 from training.seq2seq import Seq2Seq
 
@@ -19,15 +19,16 @@ BATCH_SIZE = 32
 
 @dataclass
 class Ranges:
-    """The largest absolute values seen, by the name of the linear layer."""
+    """The largest absolute values seen, by the name of the module."""
 
     inputs: dict[str, float] = field(default_factory=dict)
-    outputs: dict[str, Tensor] = field(default_factory=dict)
-    """(M,) of each output, for M outputs."""
+    """Of linear layers."""
+    stored: dict[str, tuple[float, float]] = field(default_factory=dict)
+    """Of keys and of values, as attention stores them."""
 
 
 def observe(model: Seq2Seq[Any], sources: Sequence[Sequence[int]]) -> Ranges:
-    """Translate sources greedily and note what every linear layer reads and says.
+    """Translate sources greedily and note what every linear layer reads and every attention stores.
 
     Args:
         model: float32, in evaluation mode.
@@ -43,17 +44,25 @@ def observe(model: Seq2Seq[Any], sources: Sequence[Sequence[int]]) -> Ranges:
 
 @contextmanager
 def _watching(model: nn.Module, ranges: Ranges) -> Iterator[None]:
-    def watcher(name: str) -> object:
-        def note(_: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-            seen = float(inputs[0].abs().max())
-            ranges.inputs[name] = max(ranges.inputs.get(name, 0.0), seen)
-            largest = output.abs().reshape(-1, output.shape[-1]).amax(dim=0)
-            ranges.outputs[name] = torch.maximum(ranges.outputs.get(name, largest), largest)
+    def watch_linear(name: str) -> object:
+        def note(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+            ranges.inputs[name] = max(ranges.inputs.get(name, 0.0), float(inputs[0].abs().max()))
 
         return note
 
-    linears = [(name, module) for name, module in model.named_modules() if isinstance(module, nn.Linear)]
-    handles = [module.register_forward_hook(watcher(name)) for name, module in linears]  # type: ignore[arg-type]
+    def watch_stored(name: str) -> object:
+        def note(_: nn.Module, inputs: tuple[Tensor, Tensor]) -> None:
+            key, value = ranges.stored.get(name, (0.0, 0.0))
+            ranges.stored[name] = max(key, float(inputs[0].abs().max())), max(value, float(inputs[1].abs().max()))
+
+        return note
+
+    handles = []
+    for name, module in model.named_modules():
+        if isinstance(module, nn.Linear):
+            handles.append(module.register_forward_pre_hook(watch_linear(name)))  # type: ignore[arg-type]
+        elif isinstance(module, Stored):
+            handles.append(module.register_forward_pre_hook(watch_stored(name)))  # type: ignore[arg-type]
     try:
         yield
     finally:

@@ -1,5 +1,7 @@
-"""What can be wrong with what export is given."""
+"""What goes wrong before anything is compared."""
+
+from __future__ import annotations
 
 
-class ImportedModelError(Exception):
-    """A model of others cannot be imported; the message says why and what to do."""
+class ExportError(Exception):
+    """The export was asked for something it cannot do; the message says what to change."""

@@ -135,7 +135,7 @@ def teacher_forced_log_probs(model: Seq2Seq[Any], source: Sequence[int], target:
     with torch.inference_mode():
         inputs = torch.tensor([[BEGIN_ID, *target]])
         states = model(torch.tensor([source]), torch.tensor([len(source)]), inputs)
-        log_probs = model.logits(states).float().log_softmax(dim=-1)[0]
+        log_probs = model.log_probs(states)[0]
         chosen = log_probs.gather(1, torch.tensor([*target, END_ID])[:, None])[:, 0]
     values: NDArray[np.float32] = chosen.numpy()
     return values

@@ -10,15 +10,16 @@ K input size, M output size.
 from __future__ import annotations
 
 import copy
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor, nn
 from torch.onnx.ops import symbolic
 
 from export.calibration import Ranges
+from training.feed_forward import FeedForward
 from training.seq2seq import Seq2Seq
-from training.transformer import DecoderLayer, FeedForward
+from training.transformer import DecoderLayer
 
 LARGEST = 127.0
 MIDDLE = 128  # zero point of unsigned activations, which run faster than signed ones on x86
@@ -28,19 +29,16 @@ SMALLEST_SCALE = 1e-8
 def quantize(model: Seq2Seq[Any], ranges: Ranges) -> Seq2Seq[Any]:
     """A copy of the model with every linear layer, embedding and decoder cache in int8."""
     quantized = copy.deepcopy(model)
-    projections = _cache_projections(quantized)
+    for name in _caches(quantized):
+        _replace(quantized, name, RoundedStored(*ranges.stored[name]))
     for name, module in list(quantized.named_modules()):
         if isinstance(module, nn.Linear):
-            largest = ranges.inputs[name]
-            if name in projections:
-                _replace(quantized, name, CacheProjection(module, largest, ranges.outputs[name], projections[name]))
-            else:
-                is_after_relu = isinstance(_parent(quantized, name), FeedForward) and name.endswith("output")
-                _replace(quantized, name, QuantizedLinear(module, largest, is_after_relu))
+            is_after_relu = _is_relu_network(_parent(quantized, name)) and name.endswith("output")
+            _replace(quantized, name, QuantizedLinear(module, ranges.inputs[name], is_after_relu))
         elif isinstance(module, nn.Embedding):
             _replace(quantized, name, QuantizedEmbedding(module))
     for name, module in list(quantized.named_modules()):
-        if isinstance(module, FeedForward):
+        if _is_relu_network(module):
             _replace(quantized, name, QuantizedFeedForward(module))
     return quantized.eval()
 
@@ -73,10 +71,6 @@ class QuantizedLinear(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """(…, K) -> (…, M)."""
-        return self.product(inputs)
-
-    def product(self, inputs: Tensor) -> Tensor:
-        """(…, K) -> (…, M)."""
         if torch.onnx.is_in_onnx_export():
             return self._onnx_product(inputs)
         zero_point = int(self.zero_point)
@@ -106,24 +100,20 @@ class QuantizedLinear(nn.Module):
         )
 
 
-class CacheProjection(QuantizedLinear):
-    """The projection to keys and values that a decoder caches in int8, one scale for each of the two."""
+class RoundedStored(nn.Module):
+    """Keys and values as they come back from a decoder's cache in int8, one scale for each of the two."""
 
     key_scale: Tensor
     value_scale: Tensor
 
-    def __init__(self, linear: nn.Linear, largest_input: float, largest_outputs: Tensor, num_parts: int) -> None:
-        """`largest_outputs`: (M,); `num_parts`: of the output, keys and values last."""
-        super().__init__(linear, largest_input)
-        self.num_parts = num_parts
-        *_, keys, values = largest_outputs.chunk(num_parts)
-        self.register_buffer("key_scale", (keys.max() / LARGEST).clamp(min=SMALLEST_SCALE))
-        self.register_buffer("value_scale", (values.max() / LARGEST).clamp(min=SMALLEST_SCALE))
+    def __init__(self, largest_key: float, largest_value: float) -> None:
+        super().__init__()
+        self.register_buffer("key_scale", torch.tensor(max(largest_key / LARGEST, SMALLEST_SCALE)))
+        self.register_buffer("value_scale", torch.tensor(max(largest_value / LARGEST, SMALLEST_SCALE)))
 
-    def forward(self, inputs: Tensor) -> Tensor:
-        """(…, K) -> (…, M), keys and values as they come back from the cache."""
-        *queries, keys, values = self.product(inputs).chunk(self.num_parts, dim=-1)
-        return torch.cat((*queries, _snap(keys, self.key_scale), _snap(values, self.value_scale)), dim=-1)
+    def forward(self, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+        """See `Stored`."""
+        return _snap(key, self.key_scale), _snap(value, self.value_scale)
 
 
 class QuantizedEmbedding(nn.Module):
@@ -171,11 +161,14 @@ def _snap(values: Tensor, scale: Tensor) -> Tensor:
     return symbolic("DequantizeLinear", operands, dtype=torch.float32, shape=values.shape, version=21)
 
 
-def _cache_projections(model: nn.Module) -> dict[str, int]:
-    """Names of the projections that feed decoder caches, and how many parts their outputs have."""
-    layers = [(name, module) for name, module in model.named_modules() if isinstance(module, DecoderLayer)]
-    own = {f"{name}.self_attention.query_key_value": 3 for name, _ in layers}
-    return own | {f"{name}.cross_attention.key_value": 2 for name, _ in layers}
+def _caches(model: nn.Module) -> list[str]:
+    """Names of what stands for decoder caches."""
+    layers = [name for name, module in model.named_modules() if isinstance(module, DecoderLayer)]
+    return [f"{name}.{attention}.stored" for name in layers for attention in ("self_attention", "cross_attention")]
+
+
+def _is_relu_network(module: nn.Module) -> TypeGuard[FeedForward]:
+    return isinstance(module, FeedForward) and module.activation == "relu"
 
 
 def _parent(model: nn.Module, name: str) -> nn.Module:

@@ -13,6 +13,7 @@ import numpy as np
 
 from export import graph_files
 from export.calibration import observe
+from export.errors import ExportError
 from export.exportable import Exportable
 from export.families import take_apart, to_float16
 from export.model_card import model_card
@@ -46,10 +47,6 @@ _UNCHECKED = Parity(
     max_attention_difference=0.0,
     reference="none",
 )
-
-
-class ExportError(Exception):
-    """The export was asked for something it cannot do; the message says what to change."""
 
 
 @dataclass(frozen=True)

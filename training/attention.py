@@ -1,6 +1,9 @@
 """Multi-head attention (Vaswani et al. 2017, section 3.2) on PyTorch's scaled dot-product attention.
 
-B batch, Q query positions, K key positions, D model size, H heads, W = D / H head width.
+Heads of keys and values may be fewer than those of queries (grouped-query attention, Ainslie et al. 2023).
+
+B batch, Q query positions, K key positions, L length, D model size, H heads of queries, G heads of keys and values,
+W = D / H head width.
 """
 
 from __future__ import annotations
@@ -9,17 +12,26 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from training.fused_linear import FusedLinear
+from training.positions import Rotary
+
 
 def split_heads(states: Tensor, num_heads: int) -> Tensor:
-    """(B, L, D) -> (B, H, L, W)."""
+    """(B, L, H W) -> (B, H, L, W)."""
     batch, length, size = states.shape
     return states.view(batch, length, num_heads, size // num_heads).transpose(1, 2)
 
 
 def merge_heads(states: Tensor) -> Tensor:
-    """(B, H, L, W) -> (B, L, D)."""
+    """(B, H, L, W) -> (B, L, H W)."""
     batch, num_heads, length, width = states.shape
     return states.transpose(1, 2).reshape(batch, length, num_heads * width)
+
+
+def share_heads(states: Tensor, num_heads: int) -> Tensor:
+    """(B, G, L, W) -> (B, H, L, W): each head of keys or values once for every head of queries that it serves."""
+    num_shares = num_heads // states.shape[1]
+    return states if num_shares == 1 else states.repeat_interleave(num_shares, dim=1)
 
 
 def attention_weights(query: Tensor, key: Tensor, mask: Tensor | None) -> Tensor:
@@ -27,12 +39,13 @@ def attention_weights(query: Tensor, key: Tensor, mask: Tensor | None) -> Tensor
 
     Args:
         query: (B, H, Q, W).
-        key: (B, H, K, W).
+        key: (B, G, K, W).
         mask: boolean, broadcastable to (B, H, Q, K), true where attention is allowed.
 
     Returns:
         (B, H, Q, K); every row sums to one.
     """
+    key = share_heads(key, query.shape[1])
     scores = query @ key.transpose(-1, -2) / query.shape[-1] ** 0.5  # (B, H, Q, K)
     if mask is not None:
         scores = scores.masked_fill(~mask, float("-inf"))
@@ -55,24 +68,53 @@ def attention(
     return context.to(query.dtype)
 
 
+class Stored(nn.Module):
+    """Keys and values as attention finds them: as they are, until export puts rounding in this place."""
+
+    def forward(self, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+        """Both (B, G, L, W)."""
+        return key, value
+
+
 class SelfAttention(nn.Module):
     """Attention of a sequence to itself. One projection makes queries, keys and values."""
 
-    def __init__(self, model_size: int, num_heads: int, dropout: float = 0.0) -> None:
+    def __init__(
+        self,
+        model_size: int,
+        num_heads: int,
+        dropout: float = 0.0,
+        num_key_value_heads: int = 0,
+        rotary: Rotary | None = None,
+    ) -> None:
+        """`num_key_value_heads`: 0 for `num_heads`; `rotary`: turns queries and keys, if any."""
         super().__init__()
         self.num_heads = num_heads
+        self.num_key_value_heads = num_key_value_heads or num_heads
         self.dropout = dropout
-        self.query_key_value = nn.Linear(model_size, 3 * model_size)
+        self.sizes = _sizes(model_size, num_heads, self.num_key_value_heads)
+        self.query_key_value = FusedLinear(model_size, *self.sizes)
         self.output = nn.Linear(model_size, model_size)
+        self.rotary = rotary
+        self.stored = Stored()
 
-    def project(self, states: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """(B, L, D) -> queries, keys and values, each (B, H, L, W)."""
-        query, key, value = self.query_key_value(states).chunk(3, dim=-1)
-        return (
-            split_heads(query, self.num_heads),
-            split_heads(key, self.num_heads),
-            split_heads(value, self.num_heads),
+    def project(self, states: Tensor, start: int = 0) -> tuple[Tensor, Tensor, Tensor]:
+        """(B, L, D) at positions start … start + L - 1 -> queries (B, H, L, W), keys and values (B, G, L, W)."""
+        positions = torch.arange(start, start + states.shape[1], device=states.device)
+        query, key, value = torch.split(self.turned(self.query_key_value(states), positions), list(self.sizes), -1)
+        key, value = self.stored(
+            split_heads(key, self.num_key_value_heads), split_heads(value, self.num_key_value_heads)
         )
+        return split_heads(query, self.num_heads), key, value
+
+    def turned(self, projected: Tensor, positions: Tensor) -> Tensor:
+        """Queries, keys and values side by side, (B, L, (H + 2 G) W), as their positions, (L,) or (B, L), have them."""
+        if self.rotary is None:
+            return projected
+        num_turned = self.num_heads + self.num_key_value_heads
+        heads = torch.unflatten(projected, -1, (num_turned + self.num_key_value_heads, -1))
+        turned = self.rotary(heads[:, :, :num_turned], positions)
+        return torch.cat((turned, heads[:, :, num_turned:]), dim=2).flatten(2)
 
     def forward(self, states: Tensor, mask: Tensor | None = None, is_causal: bool = False) -> Tensor:
         """(B, L, D) -> (B, L, D); `mask` as in `attention_weights`."""
@@ -82,7 +124,8 @@ class SelfAttention(nn.Module):
     def attend(
         self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None, is_causal: bool = False
     ) -> Tensor:
-        """Queries (B, H, Q, W) over keys and values (B, H, K, W) -> (B, Q, D)."""
+        """Queries (B, H, Q, W) over keys and values (B, G, K, W) -> (B, Q, D)."""
+        key, value = share_heads(key, self.num_heads), share_heads(value, self.num_heads)
         dropout = self.dropout if self.training else 0.0
         context = attention(query, key, value, mask, dropout, is_causal)
         output: Tensor = self.output(merge_heads(context))
@@ -92,25 +135,33 @@ class SelfAttention(nn.Module):
 class CrossAttention(nn.Module):
     """Attention of the target to the encoded source."""
 
-    def __init__(self, model_size: int, num_heads: int, dropout: float = 0.0) -> None:
+    def __init__(self, model_size: int, num_heads: int, dropout: float = 0.0, num_key_value_heads: int = 0) -> None:
+        """`num_key_value_heads`: 0 for `num_heads`."""
         super().__init__()
         self.num_heads = num_heads
+        self.num_key_value_heads = num_key_value_heads or num_heads
         self.dropout = dropout
-        self.query = nn.Linear(model_size, model_size)
-        self.key_value = nn.Linear(model_size, 2 * model_size)
+        query_size, *key_value_sizes = _sizes(model_size, num_heads, self.num_key_value_heads)
+        self.query = nn.Linear(model_size, query_size)
+        self.key_value = FusedLinear(model_size, *key_value_sizes)
         self.output = nn.Linear(model_size, model_size)
+        self.stored = Stored()
 
     def project_memory(self, memory: Tensor) -> tuple[Tensor, Tensor]:
-        """Encoder output (B, S, D) -> keys and values (B, H, S, W), computed once per source."""
+        """Encoder output (B, S, D) -> keys and values (B, G, S, W), computed once per source."""
         key, value = self.key_value(memory).chunk(2, dim=-1)
-        return split_heads(key, self.num_heads), split_heads(value, self.num_heads)
+        stored: tuple[Tensor, Tensor] = self.stored(
+            split_heads(key, self.num_key_value_heads), split_heads(value, self.num_key_value_heads)
+        )
+        return stored
 
     def project_query(self, states: Tensor) -> Tensor:
         """(B, T, D) -> (B, H, T, W)."""
         return split_heads(self.query(states), self.num_heads)
 
     def forward(self, states: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Target states (B, T, D) over source keys and values (B, H, S, W) -> (B, T, D)."""
+        """Target states (B, T, D) over source keys and values (B, G, S, W) -> (B, T, D)."""
+        key, value = share_heads(key, self.num_heads), share_heads(value, self.num_heads)
         dropout = self.dropout if self.training else 0.0
         context = attention(self.project_query(states), key, value, mask, dropout)
         output: Tensor = self.output(merge_heads(context))
@@ -121,3 +172,9 @@ def length_mask(lengths: Tensor, max_length: int) -> Tensor:
     """(B,) lengths -> (B, 1, 1, max_length), true at real positions."""
     positions = torch.arange(max_length, device=lengths.device)
     return (positions[None, :] < lengths[:, None])[:, None, None, :]
+
+
+def _sizes(model_size: int, num_heads: int, num_key_value_heads: int) -> tuple[int, int, int]:
+    """Widths of queries, keys and values."""
+    shared = model_size // num_heads * num_key_value_heads
+    return model_size, shared, shared

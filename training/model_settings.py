@@ -10,26 +10,54 @@ FAMILY, TRANSFORMER, RNN = "family", "transformer", "rnn"
 
 
 class TransformerSettings(Section, frozen=True, tag_field=FAMILY, tag=TRANSFORMER):
-    """The Transformer of Vaswani et al. (2017)."""
+    """The Transformer of Vaswani et al. (2017), and what has replaced its parts since. The defaults are the paper's
+    base model but for pre-norm."""
 
     num_encoder_layers: Positive = 6
     num_decoder_layers: Positive = 6
     model_size: Positive = 512
     feed_forward_size: Positive = 2048
+    """Of each of the two halves with swiglu; two thirds of it make as many weights as relu has."""
     num_heads: Positive = 8
+    num_key_value_heads: NonNegative = 0
+    """Heads of keys and values, each for num_heads / num_key_value_heads heads of queries, which makes caches as much
+    smaller (grouped-query attention, Ainslie et al. 2023; 1: multi-query, Shazeer 2019); 0: num_heads."""
     dropout: Fraction = 0.1
     """On every sub-layer's output and on the embeddings (section 5.4)."""
     attention_dropout: Fraction = 0.0
     norm: Literal["pre", "post"] = "pre"
     """Layer normalisation before each sub-layer (easier to train) or after it (as in the paper)."""
+    normalization: Literal["layer", "rms"] = "layer"
+    """layer: Ba et al. (2016). rms: divide by the root mean square alone (Zhang and Sennrich 2019)."""
+    activation: Literal["relu", "gelu", "silu", "swiglu"] = "relu"
+    """Of the feed-forward network. gelu: Hendrycks and Gimpel (2016). silu: x * sigmoid(x), also called swish
+    (Ramachandran et al. 2017). swiglu: a second linear map gated by the SiLU of the first (Shazeer 2020)."""
+    positions: Literal["sinusoidal", "learned", "rotary"] = "sinusoidal"
+    """Added to embeddings: sinusoidal as in the paper, or learned (Gehring et al. 2017). rotary: queries and keys of
+    self-attention are turned by their positions, so that products depend on distance alone (Su et al. 2021)."""
+    scale_embeddings: bool = True
+    """Multiply embeddings by the square root of model_size (section 3.4)."""
     tie_embeddings: bool = True
     """Share the target embedding with the output projection, and with the source when the vocabulary is shared."""
+    output_bias: bool = False
+    """A bias for each target token although embeddings are tied; an output projection of its own always has one."""
+    is_padding_banned: bool = False
+    """Padding has its share of the output probabilities, as imported models may give it one, but is never produced."""
+
+    @property
+    def head_size(self) -> int:
+        """Width of a head."""
+        return self.model_size // self.num_heads
 
     def __post_init__(self) -> None:
         if self.model_size % self.num_heads:
             raise ValueError("model_size must be a multiple of num_heads")
         if self.model_size % 2:
             raise ValueError("model_size must be even: half of it are sines, half cosines")
+        if self.num_key_value_heads and self.num_heads % self.num_key_value_heads:
+            raise ValueError("num_heads must be a multiple of num_key_value_heads")
+        if self.positions == "rotary" and self.head_size % 2:
+            raise ValueError("positions rotary needs an even model_size / num_heads")
 
 
 class RnnSettings(Section, frozen=True, tag_field=FAMILY, tag=RNN):

@@ -42,7 +42,7 @@ def greedy(model: Seq2Seq[Any], sources: Sequence[Sequence[int]], max_tokens: Se
     translations: list[list[int]] = [[] for _ in sources]
     running = set(range(len(sources)))
     for _ in range(max(max_tokens) + 1):
-        tokens = model.logits(model.step(tokens, state)).argmax(dim=-1)  # (B,)
+        tokens = model.log_probs(model.step(tokens, state)).argmax(dim=-1)  # (B,)
         for row in sorted(running):
             token = int(tokens[row])
             if token == END_ID or len(translations[row]) == max_tokens[row]:
@@ -133,8 +133,7 @@ def next_log_probs(model: Seq2Seq[Any], source: Sequence[int]) -> NextLogProbs:
         inputs = torch.tensor([[BEGIN_ID, *tokens] for tokens in translations])
         sources = torch.tensor([list(source)] * len(inputs))
         states = model(sources, torch.full((len(inputs),), len(source)), inputs)
-        log_probs: Tensor = model.logits(states[:, -1]).float().log_softmax(dim=-1)
-        return log_probs
+        return model.log_probs(states[:, -1])
 
     return compute
 

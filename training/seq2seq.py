@@ -35,3 +35,7 @@ class Seq2Seq(nn.Module, Generic[State]):
         """(…, D) -> (…, V)."""
         output: Tensor = self.output(states)
         return output
+
+    def log_probs(self, states: Tensor) -> Tensor:
+        """(…, D) -> (…, V) log-probabilities, in nats, in float32; minus infinity for what is never produced."""
+        return self.logits(states).float().log_softmax(dim=-1)

@@ -1,6 +1,6 @@
-"""The Transformer of "Attention Is All You Need" (Vaswani et al. 2017), pre- or post-norm.
+"""The Transformer of "Attention Is All You Need" (Vaswani et al. 2017) and what has replaced its parts since.
 
-B batch, S source length, T target length, D model size, H heads, W head width, V vocabulary size.
+B batch, S source length, T target length, D model size, G heads of keys and values, W head width, V vocabulary size.
 """
 
 from __future__ import annotations
@@ -10,55 +10,51 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from training.attention import CrossAttention, SelfAttention, length_mask
+from training.feed_forward import FeedForward
+from training.fused_linear import FusedLinear
 from training.model_settings import TransformerSettings
+from training.positions import Rotary, sinusoidal_positions
 from training.seq2seq import Seq2Seq
+from training.vocabulary import PAD_ID
 
-
-def sinusoidal_positions(num_positions: int, model_size: int) -> Tensor:
-    """Section 3.5: (num_positions, model_size), sines in even and cosines in odd columns."""
-    position = torch.arange(num_positions, dtype=torch.float64)[:, None]
-    frequency = torch.exp(torch.arange(0, model_size, 2, dtype=torch.float64) * (-math.log(10_000.0) / model_size))
-    table = torch.empty(num_positions, model_size, dtype=torch.float64)
-    table[:, 0::2] = torch.sin(position * frequency)
-    table[:, 1::2] = torch.cos(position * frequency)
-    return table.float()
+RMS_EPSILON = 1e-6
 
 
 class Embedding(nn.Module):
-    """Token embedding times sqrt(D) plus sinusoidal position (sections 3.4 and 3.5)."""
+    """Token embedding, times sqrt(D) where scaled, plus position where one is added (sections 3.4 and 3.5)."""
 
-    positions: Tensor
+    positions: Tensor | None
 
-    def __init__(self, vocabulary_size: int, model_size: int, max_positions: int, dropout: float) -> None:
+    def __init__(self, vocabulary_size: int, settings: TransformerSettings, max_positions: int) -> None:
         super().__init__()
-        self.scale = math.sqrt(model_size)
-        self.tokens = nn.Embedding(vocabulary_size, model_size)
-        self.dropout = nn.Dropout(dropout)
-        self.register_buffer("positions", sinusoidal_positions(max_positions, model_size), persistent=False)
-        nn.init.normal_(self.tokens.weight, std=model_size**-0.5)
+        size = settings.model_size
+        self.scale = math.sqrt(size) if settings.scale_embeddings else 1.0
+        self.tokens = nn.Embedding(vocabulary_size, size)
+        self.dropout = nn.Dropout(settings.dropout)
+        if settings.positions == "learned":
+            self.positions = nn.Parameter(torch.empty(max_positions, size))
+            nn.init.normal_(self.positions, std=size**-0.5)
+        else:
+            table = sinusoidal_positions(max_positions, size) if settings.positions == "sinusoidal" else None
+            self.register_buffer("positions", table, persistent=False)
+        nn.init.normal_(self.tokens.weight, std=size**-0.5)
 
     def forward(self, token_ids: Tensor, start: int = 0) -> Tensor:
         """(B, L) ids of positions start … start + L - 1 -> (B, L, D)."""
-        positions = self.positions[start : start + token_ids.shape[1]]
-        states: Tensor = self.dropout(self.tokens(token_ids) * self.scale + positions)
-        return states
+        states: Tensor = self.tokens(token_ids) * self.scale
+        if self.positions is not None:
+            states = states + self.positions[start : start + token_ids.shape[1]]
+        dropped: Tensor = self.dropout(states)
+        return dropped
 
 
-class FeedForward(nn.Module):
-    """Two linear maps with a ReLU between them (section 3.3)."""
-
-    def __init__(self, model_size: int, feed_forward_size: int) -> None:
-        super().__init__()
-        self.inner = nn.Linear(model_size, feed_forward_size)
-        self.output = nn.Linear(feed_forward_size, model_size)
-
-    def forward(self, states: Tensor) -> Tensor:
-        """(B, L, D) -> (B, L, D)."""
-        output: Tensor = self.output(F.relu(self.inner(states)))
-        return output
+def normalization(settings: TransformerSettings) -> nn.Module:
+    """Of states (…, D)."""
+    if settings.normalization == "rms":
+        return nn.RMSNorm(settings.model_size, RMS_EPSILON)
+    return nn.LayerNorm(settings.model_size)
 
 
 class Residual(nn.Module):
@@ -67,11 +63,11 @@ class Residual(nn.Module):
     Use as `states = residual.add(states, sublayer(residual.before(states)))`.
     """
 
-    def __init__(self, model_size: int, dropout: float, is_pre_norm: bool) -> None:
+    def __init__(self, settings: TransformerSettings) -> None:
         super().__init__()
-        self.norm = nn.LayerNorm(model_size)
-        self.dropout = nn.Dropout(dropout)
-        self.is_pre_norm = is_pre_norm
+        self.norm = normalization(settings)
+        self.dropout = nn.Dropout(settings.dropout)
+        self.is_pre_norm = settings.norm == "pre"
 
     def before(self, states: Tensor) -> Tensor:
         """What the sub-layer sees."""
@@ -85,16 +81,22 @@ class Residual(nn.Module):
         return normalised
 
 
+def self_attention(settings: TransformerSettings, rotary: Rotary | None) -> SelfAttention:
+    """As encoder and decoder layers have it."""
+    return SelfAttention(
+        settings.model_size, settings.num_heads, settings.attention_dropout, settings.num_key_value_heads, rotary
+    )
+
+
 class EncoderLayer(nn.Module):
     """Self-attention and a feed-forward network."""
 
-    def __init__(self, settings: TransformerSettings) -> None:
+    def __init__(self, settings: TransformerSettings, rotary: Rotary | None = None) -> None:
         super().__init__()
-        size, is_pre_norm = settings.model_size, settings.norm == "pre"
-        self.self_attention = SelfAttention(size, settings.num_heads, settings.attention_dropout)
-        self.feed_forward = FeedForward(size, settings.feed_forward_size)
-        self.self_attention_residual = Residual(size, settings.dropout, is_pre_norm)
-        self.feed_forward_residual = Residual(size, settings.dropout, is_pre_norm)
+        self.self_attention = self_attention(settings, rotary)
+        self.feed_forward = FeedForward(settings.model_size, settings.feed_forward_size, settings.activation)
+        self.self_attention_residual = Residual(settings)
+        self.feed_forward_residual = Residual(settings)
 
     def forward(self, states: Tensor, mask: Tensor | None) -> Tensor:
         """(B, S, D) with mask (B, 1, 1, S) -> (B, S, D)."""
@@ -107,15 +109,16 @@ class EncoderLayer(nn.Module):
 class DecoderLayer(nn.Module):
     """Masked self-attention, cross-attention and a feed-forward network."""
 
-    def __init__(self, settings: TransformerSettings) -> None:
+    def __init__(self, settings: TransformerSettings, rotary: Rotary | None = None) -> None:
         super().__init__()
-        size, is_pre_norm = settings.model_size, settings.norm == "pre"
-        self.self_attention = SelfAttention(size, settings.num_heads, settings.attention_dropout)
-        self.cross_attention = CrossAttention(size, settings.num_heads, settings.attention_dropout)
-        self.feed_forward = FeedForward(size, settings.feed_forward_size)
-        self.self_attention_residual = Residual(size, settings.dropout, is_pre_norm)
-        self.cross_attention_residual = Residual(size, settings.dropout, is_pre_norm)
-        self.feed_forward_residual = Residual(size, settings.dropout, is_pre_norm)
+        self.self_attention = self_attention(settings, rotary)
+        self.cross_attention = CrossAttention(
+            settings.model_size, settings.num_heads, settings.attention_dropout, settings.num_key_value_heads
+        )
+        self.feed_forward = FeedForward(settings.model_size, settings.feed_forward_size, settings.activation)
+        self.self_attention_residual = Residual(settings)
+        self.cross_attention_residual = Residual(settings)
+        self.feed_forward_residual = Residual(settings)
 
     def forward(self, states: Tensor, memory: Tensor, memory_mask: Tensor | None) -> Tensor:
         """All target positions at once: (B, T, D) over memory (B, S, D) -> (B, T, D)."""
@@ -127,7 +130,7 @@ class DecoderLayer(nn.Module):
     def step(self, states: Tensor, cache: LayerCache, memory_mask: Tensor | None) -> Tensor:
         """One target position: (B, 1, D) -> (B, 1, D); appends its key and value to `cache`."""
         residual = self.self_attention_residual
-        query, key, value = self.self_attention.project(residual.before(states))
+        query, key, value = self.self_attention.project(residual.before(states), cache.length)
         cache.append(key, value)
         states = residual.add(states, self.self_attention.attend(query, cache.self_key, cache.self_value))
         return self._after_self_attention(states, cache.cross_key, cache.cross_value, memory_mask)
@@ -141,15 +144,20 @@ class DecoderLayer(nn.Module):
 
 @dataclass
 class LayerCache:
-    """Keys and values of one decoder layer: self (B, H, t, W) grows, cross (B, H, S, W) stays."""
+    """Keys and values of one decoder layer: self (B, G, t, W) grows, cross (B, G, S, W) stays."""
 
     self_key: Tensor
     self_value: Tensor
     cross_key: Tensor
     cross_value: Tensor
 
+    @property
+    def length(self) -> int:
+        """Target positions so far, which is the next one's number."""
+        return self.self_key.shape[2]
+
     def append(self, key: Tensor, value: Tensor) -> None:
-        """Add one position, (B, H, 1, W)."""
+        """Add one position, (B, G, 1, W)."""
         self.self_key = torch.cat((self.self_key, key), dim=2)
         self.self_value = torch.cat((self.self_value, value), dim=2)
 
@@ -157,11 +165,11 @@ class LayerCache:
 class Encoder(nn.Module):
     """Source ids to memory."""
 
-    def __init__(self, embedding: Embedding, settings: TransformerSettings) -> None:
+    def __init__(self, embedding: Embedding, settings: TransformerSettings, rotary: Rotary | None = None) -> None:
         super().__init__()
         self.embedding = embedding
-        self.layers = nn.ModuleList(EncoderLayer(settings) for _ in range(settings.num_encoder_layers))
-        self.norm = nn.LayerNorm(settings.model_size) if settings.norm == "pre" else nn.Identity()
+        self.layers = nn.ModuleList(EncoderLayer(settings, rotary) for _ in range(settings.num_encoder_layers))
+        self.norm = normalization(settings) if settings.norm == "pre" else nn.Identity()
 
     def forward(self, source_ids: Tensor, source_lengths: Tensor) -> Tensor:
         """(B, S) ids with (B,) lengths -> memory (B, S, D)."""
@@ -176,11 +184,11 @@ class Encoder(nn.Module):
 class Decoder(nn.Module):
     """Target ids and memory to target states."""
 
-    def __init__(self, embedding: Embedding, settings: TransformerSettings) -> None:
+    def __init__(self, embedding: Embedding, settings: TransformerSettings, rotary: Rotary | None = None) -> None:
         super().__init__()
         self.embedding = embedding
-        self.layers = nn.ModuleList(DecoderLayer(settings) for _ in range(settings.num_decoder_layers))
-        self.norm = nn.LayerNorm(settings.model_size) if settings.norm == "pre" else nn.Identity()
+        self.layers = nn.ModuleList(DecoderLayer(settings, rotary) for _ in range(settings.num_decoder_layers))
+        self.norm = normalization(settings) if settings.norm == "pre" else nn.Identity()
 
     def forward(self, target_ids: Tensor, memory: Tensor, source_lengths: Tensor) -> Tensor:
         """(B, T) ids, beginning of sentence first -> states (B, T, D) that predict the next token."""
@@ -232,15 +240,16 @@ class Transformer(Seq2Seq[TransformerState]):
         is_vocabulary_shared: bool,
     ) -> None:
         super().__init__()
-        size = settings.model_size
-        source = Embedding(source_vocabulary_size, size, max_positions, settings.dropout)
-        target = Embedding(target_vocabulary_size, size, max_positions, settings.dropout)
+        source = Embedding(source_vocabulary_size, settings, max_positions)
+        target = Embedding(target_vocabulary_size, settings, max_positions)
         if settings.tie_embeddings and is_vocabulary_shared:
             target.tokens.weight = source.tokens.weight
+        rotary = Rotary(max_positions, settings.head_size) if settings.positions == "rotary" else None
         self.settings = settings
-        self.encoder = Encoder(source, settings)
-        self.decoder = Decoder(target, settings)
-        self.output = nn.Linear(size, target_vocabulary_size, bias=not settings.tie_embeddings)
+        self.encoder = Encoder(source, settings, rotary)
+        self.decoder = Decoder(target, settings, rotary)
+        has_bias = settings.output_bias or not settings.tie_embeddings
+        self.output = nn.Linear(settings.model_size, target_vocabulary_size, bias=has_bias)
         for module in (self.encoder.layers, self.decoder.layers):
             _initialise(module)
         if settings.tie_embeddings:
@@ -263,13 +272,19 @@ class Transformer(Seq2Seq[TransformerState]):
         state.position += 1
         return states
 
+    def log_probs(self, states: Tensor) -> Tensor:
+        """See `Seq2Seq`."""
+        log_probs = super().log_probs(states)
+        if not self.settings.is_padding_banned:
+            return log_probs
+        is_padding = torch.arange(log_probs.shape[-1], device=states.device) == PAD_ID
+        return log_probs.masked_fill(is_padding, float("-inf"))
+
 
 def _initialise(module: nn.Module) -> None:
-    for name, parameter in module.named_parameters():
-        if parameter.dim() > 1:
-            # The fused projections start as if they were separate matrices.
-            parts = 3 if "query_key_value" in name else 2 if "key_value" in name else 1
-            for part in parameter.data.chunk(parts):
-                nn.init.xavier_uniform_(part)
-        elif name.endswith("bias"):
-            nn.init.zeros_(parameter)
+    """Glorot and Bengio (2010) for every linear map, biases of zero."""
+    for child in module.modules():
+        if isinstance(child, nn.Linear):
+            for weight in child.weights() if isinstance(child, FusedLinear) else (child.weight,):
+                nn.init.xavier_uniform_(weight.data)
+            nn.init.zeros_(child.bias)

@@ -1,1 +1,1 @@
-"""Models that were trained elsewhere, as checkpoints: everything after that is the same export."""
+"""Checkpoints of other projects, read as if our own training had written them. No code in them is executed."""

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from export.errors import ImportedModelError
+from export.errors import ExportError
 from export.importers.symbols import rows, silence, symbol_vocabulary
 from training.checkpoint import Checkpoint
 from training.model_settings import RnnSettings
@@ -24,7 +24,7 @@ def import_g2p(directory: Path) -> Checkpoint:
     """Read the weights that lie in the package's folder g2p_en; no code of it is run.
 
     Raises:
-        ImportedModelError: they are missing or of another shape.
+        ExportError: they are missing or of another shape.
     """
     path = directory / FILE_NAME
     # The order of the rows of its tables, from G2p.__init__ in g2p.py.
@@ -47,7 +47,7 @@ def import_g2p(directory: Path) -> Checkpoint:
             **_decoder(tensors, hidden_size, embedding_size),
         }
     except (OSError, KeyError, ValueError, IndexError) as error:
-        raise ImportedModelError(f"{path} does not hold the weights of g2p-en 2.1: {error}") from None
+        raise ExportError(f"{path} does not hold the weights of g2p-en 2.1: {error}") from None
     recipe = Recipe(
         name="g2p-en",
         source_language="en",

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from export.errors import ImportedModelError
+from export.errors import ExportError
 from export.importers.symbols import rows, silence, symbol_vocabulary
 from training.checkpoint import Checkpoint
 from training.model_settings import RnnSettings
@@ -33,7 +33,7 @@ def import_netra(directory: Path) -> Checkpoint:
     """Read the model that lies in the package's folder khmer_transliterator/weights; no code of it is run.
 
     Raises:
-        ImportedModelError: it is missing or of another shape, or h5py is not installed.
+        ExportError: it is missing or of another shape, or h5py is not installed.
     """
     symbols = json.loads((Path(__file__).parent / "netra.json").read_text(encoding="utf-8"))
     # Row 0 is padding.
@@ -56,7 +56,7 @@ def import_netra(directory: Path) -> Checkpoint:
         kernel = rows(arrays["dense/vars/0"].T, khmer, target, special)
         weights["output.weight"] = _context_first(kernel)
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise ImportedModelError(f"{path} does not hold the weights of netra-transliterate 1.0: {error}") from None
+        raise ExportError(f"{path} does not hold the weights of netra-transliterate 1.0: {error}") from None
     hidden_size = len(weights["decoder.attention.score.energy.weight"][0])
     recipe = Recipe(
         name="netra-transliterate",
@@ -91,7 +91,7 @@ def _read(path: Path) -> Arrays:
     try:
         import h5py
     except ImportError:
-        raise ImportedModelError("reading Keras weights needs h5py: pip install seq2serve[import]") from None
+        raise ExportError("reading Keras weights needs h5py: pip install seq2serve[import]") from None
 
     arrays: Arrays = {}
 

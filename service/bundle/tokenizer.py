@@ -38,9 +38,7 @@ class Tokenizer:
             raise BundleError(f"{path} is not a SentencePiece model: {error}") from None
         self._remembered_variants = lru_cache(NUM_REMEMBERED_PHRASES)(self._variants)
         self.size = int(self._processor.get_piece_size())
-        self._is_control = [
-            bool(self._processor.is_control(index) or self._processor.is_unused(index)) for index in range(self.size)
-        ]
+        self._is_control = [bool(self._processor.is_control(index)) for index in range(self.size)]
 
     def encode(self, text: str) -> list[int]:
         """Ids without beginning or end of sentence."""

@@ -19,6 +19,7 @@ from service.bundle.manifest import load_manifest
 from service.bundle.runtime import Runtime
 from service.errors import BundleError
 from service.request import DecodingOptions
+from training.attention import Stored
 from training.checkpoint import Checkpoint
 from training.model import build_model
 from training.recipe import load_recipe, parse_recipe
@@ -148,14 +149,16 @@ def test_a_quantised_layer_after_a_relu_is_the_relu_too() -> None:
     assert (exact - layer(rows)).abs().mean() < 0.7 * (exact - without(rows.relu())).abs().mean()
 
 
-def test_calibration_sees_what_layers_read_and_say() -> None:
+def test_calibration_sees_what_layers_read_and_attention_stores() -> None:
     model = make_checkpoint(6, num_encoder_layers=1, num_decoder_layers=1).build_model()
     sources = random_sources(5, 200, 20, seed=1)
     ranges = observe(model, sources)
     assert ranges.inputs.keys() == {n for n, m in model.named_modules() if isinstance(m, torch.nn.Linear)}
     assert observe(model, sources[:2]).inputs["output"] <= ranges.inputs["output"]
-    assert ranges.outputs["decoder.layers.0.cross_attention.key_value"].shape == (512,)
-    assert not any(module._forward_hooks for module in model.modules())
+    assert set(ranges.stored) == {n for n, m in model.named_modules() if isinstance(m, Stored)}
+    name = "decoder.layers.0.cross_attention.stored"
+    assert observe(model, sources[:2]).stored[name] <= ranges.stored[name]
+    assert not any(module._forward_pre_hooks for module in model.modules())
 
 
 def test_quantising_leaves_the_model_alone() -> None:

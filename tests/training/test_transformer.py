@@ -8,8 +8,9 @@ from torch import nn
 
 from training.attention import CrossAttention, SelfAttention, attention, attention_weights, length_mask
 from training.model_settings import TransformerSettings
+from training.positions import sinusoidal_positions
 from training.search import greedy
-from training.transformer import Transformer, sinusoidal_positions
+from training.transformer import Transformer
 from training.vocabulary import BEGIN_ID, END_ID
 
 SMALL = {
