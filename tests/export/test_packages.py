@@ -20,9 +20,7 @@ from service.pb.seq2serve.v1 import translation_service_pb2 as pb
 from service.pb.seq2serve.v1.translation_service_pb2_grpc import TranslationServiceStub
 from tests.conftest import Serve
 
-ENGLISH = "translation activationist hello computer attention sequence xylophone queue of photograph a strength".split()
-    "translation activationist hello computer attention sequence xylophone queue of photograph a strengths".split()
-)
+ENGLISH = "translation activationist hello computer attention sequence xylophone queue of photograph a seq".split()
 LATIN = "khmer phnompenh soksabay aprel srolanh angkor battambang siemreap chhnang a kampong qqq".split()
 MAX_TOKENS = 18
 
