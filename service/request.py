@@ -17,6 +17,15 @@ class FinishReason(enum.Enum):
     """The maximum number of target tokens was reached; the text may be cut off."""
 
 
+class LengthNormalization(enum.Enum):
+    """What a log-probability is divided by, to the power of the length penalty."""
+
+    GNMT = "gnmt"
+    """(5 + tokens) / 6, equation 14 of Wu et al. (2016)."""
+    TOKENS = "tokens"
+    """The number of tokens."""
+
+
 class Priority(enum.Enum):
     """Who goes first when rows are scarce."""
 
@@ -55,6 +64,7 @@ class DecodingOptions:
     """Translations to return; with a beam at most its size."""
     length_penalty: float = DEFAULT_LENGTH_PENALTY
     """Exponent alpha; see `service.search.score`."""
+    length_normalization: LengthNormalization = LengthNormalization.GNMT
     is_early_stopping: bool = True
     """Stop when as many hypotheses as the beam is wide have ended; else when none that runs can still win."""
     prefix: tuple[int, ...] = ()

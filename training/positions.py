@@ -41,7 +41,8 @@ class Rotary(nn.Module):
         """Turn (B, L, H, W); `positions` are (L,), or (B, L) where rows stand at different ones."""
         cosines, sines = self.cosines[positions][..., None, :], self.sines[positions][..., None, :]  # (…, L, 1, W / 2)
         first, second = states.chunk(2, dim=-1)
-        return torch.cat((first * cosines - second * sines, second * cosines + first * sines), dim=-1)
+        turned = torch.cat((first * cosines - second * sines, second * cosines + first * sines), dim=-1)
+        return turned.to(states.dtype)  # the tables stay float32 under autocast
 
 
 def _angles(num_positions: int, size: int) -> Tensor:

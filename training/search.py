@@ -67,6 +67,8 @@ class BeamSettings:
     is_early_stopping: bool = True
     """Stop at `beam_size` finished hypotheses; else when none that runs can still win."""
     min_tokens: int = 0
+    is_normalized_by_tokens: bool = False
+    """Divide by the number of tokens to the power of alpha, instead of (5 + tokens) / 6."""
 
 
 @dataclass(frozen=True)
@@ -139,14 +141,19 @@ def next_log_probs(model: Seq2Seq[Any], source: Sequence[int]) -> NextLogProbs:
 
 
 def _hypothesis(tokens: tuple[int, ...], total: float, settings: BeamSettings, is_ended: bool) -> BeamHypothesis:
-    score = total / ((5 + len(tokens) + is_ended) / 6) ** settings.length_penalty
+    score = total / _length_penalty(len(tokens) + is_ended, settings)
     return BeamHypothesis(tokens, total, score, is_ended)
+
+
+def _length_penalty(num_tokens: int, settings: BeamSettings) -> float:
+    length = num_tokens if settings.is_normalized_by_tokens else (5 + num_tokens) / 6
+    return float(length**settings.length_penalty)
 
 
 def _is_decided(best_total: float, finished: list[BeamHypothesis], settings: BeamSettings) -> bool:
     if settings.is_early_stopping:
         return len(finished) >= settings.beam_size
-    bound = best_total / ((5 + settings.max_tokens + 1) / 6) ** settings.length_penalty
+    bound = best_total / _length_penalty(settings.max_tokens + 1, settings)
     return len(finished) >= settings.num_hypotheses and finished[settings.num_hypotheses - 1].score >= bound
 
 

@@ -10,7 +10,14 @@ from service.api.served_model import Decoding, ServedModel
 from service.api.text_translation import TextTranslation
 from service.errors import FieldViolation, InvalidRequestError
 from service.pb.seq2serve.v1 import translation_service_pb2 as pb
-from service.request import DEFAULT_LENGTH_PENALTY, DecodingOptions, FinishReason, Priority, SamplingOptions
+from service.request import (
+    DEFAULT_LENGTH_PENALTY,
+    DecodingOptions,
+    FinishReason,
+    LengthNormalization,
+    Priority,
+    SamplingOptions,
+)
 from service.settings import Settings
 from service.text.terminology import Term, places_of
 
@@ -24,6 +31,11 @@ TERMINOLOGY_BEAM_SIZE = 8
 _FINISH_REASONS = {
     FinishReason.END: pb.FINISH_REASON_END,
     FinishReason.LENGTH: pb.FINISH_REASON_LENGTH,
+}
+_LENGTH_NORMALIZATIONS = {
+    pb.LENGTH_NORMALIZATION_UNSPECIFIED: LengthNormalization.GNMT,
+    pb.LENGTH_NORMALIZATION_GNMT: LengthNormalization.GNMT,
+    pb.LENGTH_NORMALIZATION_TOKENS: LengthNormalization.TOKENS,
 }
 _PRIORITIES = {
     pb.PRIORITY_INTERACTIVE: Priority.INTERACTIVE,
@@ -74,12 +86,15 @@ def decoding_of(message: pb.DecodingOptions, model: ServedModel, priority: Prior
     most = checks.within(message, "max_target_tokens", 1, limits.max_target_tokens, default=limits.max_target_tokens)
     fewest = checks.within(message, "min_target_tokens", 0, most, default=0)
     beam_size, num_hypotheses = _check_widths(message, model, checks)
+    if message.length_normalization not in _LENGTH_NORMALIZATIONS:
+        checks.refuse("length_normalization", f"{message.length_normalization} is no LengthNormalization")
     options = DecodingOptions(
         max_target_tokens=int(most),
         min_target_tokens=int(fewest),
         beam_size=beam_size,
         num_hypotheses=num_hypotheses,
         length_penalty=checks.within(message, "length_penalty", 0.0, MAX_LENGTH_PENALTY, DEFAULT_LENGTH_PENALTY),
+        length_normalization=_LENGTH_NORMALIZATIONS.get(message.length_normalization, LengthNormalization.GNMT),
         is_early_stopping=message.early_stopping if message.HasField("early_stopping") else True,
         sampling=_sampling_of(message, model, checks),
         are_alternatives=message.return_alternatives,

@@ -100,6 +100,9 @@ def _add_decoding(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--beam-size", type=int, help="above 1: beam search")
     parser.add_argument("--num-hypotheses", type=int, help="print that many translations of each text, with scores")
     parser.add_argument("--length-penalty", type=float)
+    parser.add_argument(
+        "--length-normalization", choices=["gnmt", "tokens"], help="tokens: as Hugging Face's transformers"
+    )
     parser.add_argument("--early-stopping", action=argparse.BooleanOptionalAction)
     parser.add_argument("--max-target-tokens", type=int)
     parser.add_argument("--min-target-tokens", type=int)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 
 import grpc
 
@@ -39,6 +39,7 @@ class DecodingArguments:
     beam_size: int | None = None
     num_hypotheses: int | None = None
     length_penalty: float | None = None
+    length_normalization: Literal["gnmt", "tokens"] | None = None
     early_stopping: bool | None = None
     max_target_tokens: int | None = None
     min_target_tokens: int | None = None
@@ -57,6 +58,8 @@ class DecodingArguments:
     def message(self) -> pb.DecodingOptions:
         """The options as a message."""
         values = {name: value for name, value in vars(self).items() if value is not None}
+        if self.length_normalization is not None:
+            values["length_normalization"] = f"LENGTH_NORMALIZATION_{self.length_normalization.upper()}"
         values["terminology"] = [pb.Term(source=term, target=target) for term, target in self.terminology.items()]
         return pb.DecodingOptions(**values)
 

@@ -56,10 +56,6 @@ class BeamSearch:
         return tuple(self._finished[: self._options.num_hypotheses])
 
     @property
-    def _alpha(self) -> float:
-        return self._options.length_penalty
-
-    @property
     def _num_choices(self) -> int:
         return self._options.beam_size + 1
 
@@ -105,7 +101,7 @@ class BeamSearch:
         is_full_length = len(hypotheses[0].token_ids) >= self._options.max_target_tokens if hypotheses else False
         if is_full_length or not survivors:
             for hypothesis in hypotheses:
-                self._keep(hypothesis.cut(self._alpha))
+                self._keep(hypothesis.cut(self._options))
             hypotheses = []
         elif self._is_decided(hypotheses[0].total):
             hypotheses = []
@@ -117,7 +113,7 @@ class BeamSearch:
 
     def _finish(self, extension: Extension) -> None:
         """Keep a hypothesis that ends."""
-        self._keep(self._running[extension.parent].ended(extension.choice, self._alpha))
+        self._keep(self._running[extension.parent].ended(extension.choice, self._options))
 
     def _keep(self, translation: Translation) -> None:
         """Of the finished, the K best, best first."""
@@ -132,7 +128,7 @@ class BeamSearch:
         if len(self._finished) < self._options.num_hypotheses:
             return False
         # Totals only fall, and a longer hypothesis is divided by more: this is the best that a running one can reach.
-        best_score = best_total / length_penalty(self._options.max_target_tokens + 1, self._alpha)
+        best_score = best_total / length_penalty(self._options.max_target_tokens + 1, self._options)
         return self._finished[self._options.num_hypotheses - 1].score >= best_score
 
 

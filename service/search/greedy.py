@@ -48,7 +48,7 @@ class GreedySearch:
             Translation(
                 tuple(self._token_ids),
                 tuple(self._log_probs),
-                score(sum(self._log_probs), len(self._log_probs), self._options.length_penalty),
+                score(sum(self._log_probs), len(self._log_probs), self._options),
                 FinishReason.END if has_ended else FinishReason.LENGTH,
             ),
         )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from service.engine.batch import Candidates
-from service.request import FinishReason, Translation
+from service.request import DecodingOptions, FinishReason, Translation
 from service.search.constraints import Choice, Needs
 from service.search.score import score
 
@@ -26,15 +26,15 @@ class Hypothesis(NamedTuple):
             (*self.token_ids, choice.token_id), (*self.log_probs, choice.log_prob), self.total + choice.value
         )
 
-    def ended(self, choice: Choice, alpha: float) -> Translation:
+    def ended(self, choice: Choice, options: DecodingOptions) -> Translation:
         """Finished by the end of sentence."""
         log_probs = (*self.log_probs, choice.log_prob)
-        final = score(self.total + choice.value, len(log_probs), alpha)
+        final = score(self.total + choice.value, len(log_probs), options)
         return Translation(self.token_ids, log_probs, final, FinishReason.END)
 
-    def cut(self, alpha: float) -> Translation:
+    def cut(self, options: DecodingOptions) -> Translation:
         """Finished because it may not grow."""
-        final = score(self.total, len(self.token_ids), alpha)
+        final = score(self.total, len(self.token_ids), options)
         return Translation(self.token_ids, self.log_probs, final, FinishReason.LENGTH)
 
 

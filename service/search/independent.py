@@ -111,7 +111,7 @@ class IndependentSearch:
 
     def _translation(self, chain: _Chain) -> Translation:
         assert chain.reason is not None
-        final = score(chain.total, len(chain.log_probs), self._options.length_penalty)
+        final = score(chain.total, len(chain.log_probs), self._options)
         return Translation(tuple(chain.token_ids), tuple(chain.log_probs), final, chain.reason)
 
     def _generator(self, index: int) -> np.random.Generator | None:

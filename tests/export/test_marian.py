@@ -16,7 +16,7 @@ from export.importers.marian_weights import marian_positions
 from export.parity import decode_with_engine, run_engine
 from service.bundle.bundle import Bundle
 from service.bundle.runtime import Runtime
-from service.request import DecodingOptions
+from service.request import DecodingOptions, LengthNormalization
 from tests.export.marian import MAX_TOKENS, Theirs, random_texts, write_marian
 from training.checkpoint import Checkpoint
 from training.search import greedy
@@ -103,8 +103,8 @@ def test_padding_has_a_share_of_the_probability_and_is_never_said(imported: Impo
             assert float(log_probs[index]) == pytest.approx(float(expected[number]), abs=1e-4)
 
 
-@pytest.mark.parametrize("name", ["shared", "separate"])
-def test_the_served_engine_translates_as_transformers_does(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("name", "alpha"), [("shared", 1.0), ("separate", 0.4)])
+def test_the_served_engine_translates_as_transformers_does(name: str, alpha: float, tmp_path: Path) -> None:
     directory, bundle_directory = tmp_path / "marian", tmp_path / "bundle"
     theirs = write_marian(directory, **MODELS[name])  # type: ignore[arg-type]
     assert main(["--from", "marian", str(directory), str(bundle_directory), "--target-language", "pt"]) == 0
@@ -119,14 +119,20 @@ def test_the_served_engine_translates_as_transformers_does(name: str, tmp_path: 
         [(expected, _)] = theirs.generate(theirs.tokenizer(text)["input_ids"], num_beams=1)
         assert ours.target_ids(ids) == expected
         assert target.decode(ids).strip() == theirs.tokenizer.decode(expected, skip_special_tokens=True)
-    options = DecodingOptions(MAX_TOKENS, beam_size=4, num_hypotheses=4, length_penalty=0.0)
+    options = DecodingOptions(
+        MAX_TOKENS,
+        beam_size=4,
+        num_hypotheses=4,
+        length_penalty=alpha,
+        length_normalization=LengthNormalization.TOKENS,
+    )
     for text, beams in zip(texts, run_engine(bundle, sources, options), strict=True):
         expected_beams = theirs.generate(
             theirs.tokenizer(text)["input_ids"],
             num_beams=4,
             num_return_sequences=4,
             early_stopping=True,
-            length_penalty=0.0,
+            length_penalty=alpha,
         )
         assert [ours.target_ids(found.token_ids) for found in beams] == [ids for ids, _ in expected_beams]
         scores = [score for _, score in expected_beams]

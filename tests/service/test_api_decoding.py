@@ -32,14 +32,21 @@ def texts_of(result: pb.TranslationResult) -> list[str]:
     return [hypothesis.text for hypothesis in result.hypotheses]
 
 
-async def test_served_beams_are_pytorchs_token_for_token_and_score_for_score(serve: Serve, synthetic_run: Path) -> None:
+@pytest.mark.parametrize("normalization", [pb.LENGTH_NORMALIZATION_UNSPECIFIED, pb.LENGTH_NORMALIZATION_TOKENS])
+async def test_served_beams_are_pytorchs_token_for_token_and_score_for_score(
+    serve: Serve, synthetic_run: Path, normalization: pb.LengthNormalization
+) -> None:
     checkpoint = Checkpoint.load(synthetic_run / "averaged.pt")
     model = checkpoint.build_model()
     sources = synthetic.sentences(12, seed=21)
-    results = await translate(serve, *sources, beam_size=5, num_hypotheses=5, length_penalty=1.0, max_target_tokens=20)
+    beam = {"beam_size": 5, "num_hypotheses": 5, "length_penalty": 1.0, "max_target_tokens": 20}
+    results = await translate(serve, *sources, **beam, length_normalization=normalization)
+    is_by_tokens = normalization == pb.LENGTH_NORMALIZATION_TOKENS
     for source, result in zip(sources, results, strict=True):
         ids = [*checkpoint.source_vocabulary.encode([source])[0], END_ID]
-        expected = beam_search(next_log_probs(model, ids), BeamSettings(5, 20, 5, 1.0))
+        expected = beam_search(
+            next_log_probs(model, ids), BeamSettings(5, 20, 5, 1.0, is_normalized_by_tokens=is_by_tokens)
+        )
         decode = checkpoint.target_vocabulary.decode
         assert texts_of(result) == [decode(list(hypothesis.token_ids)) for hypothesis in expected]
         for found, hypothesis in zip(result.hypotheses, expected, strict=True):

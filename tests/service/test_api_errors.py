@@ -58,6 +58,7 @@ WRONG_FIELDS = {
     "beam size zero": (option(beam_size=0), "decoding.beam_size"),
     "hypotheses": (option(num_hypotheses=2), "decoding.num_hypotheses"),
     "length penalty": (option(length_penalty=5.5), "decoding.length_penalty"),
+    "length normalization": (option(length_normalization=9), "decoding.length_normalization"),
     "max tokens": (option(max_target_tokens=33), "decoding.max_target_tokens"),
     "max tokens zero": (option(max_target_tokens=0), "decoding.max_target_tokens"),
     "min tokens": (option(max_target_tokens=4, min_target_tokens=5), "decoding.min_target_tokens"),

@@ -10,6 +10,7 @@ import pytest
 
 from service.client import Client, DecodingArguments
 from service.client.__main__ import main
+from service.pb.seq2serve.v1 import translation_service_pb2 as pb
 from tests import synthetic
 from tests.conftest import Serve
 
@@ -62,3 +63,9 @@ async def test_the_library(serve: Serve) -> None:
 
     async with serve() as (server, _):
         assert await asyncio.to_thread(use, server.grpc_address) == ("hun mak", "hun mak", ["katu", "hun"])
+
+
+def test_decoding_arguments_become_a_message() -> None:
+    message = DecodingArguments(beam_size=4, length_normalization="tokens").message()
+    assert message == pb.DecodingOptions(beam_size=4, length_normalization=pb.LENGTH_NORMALIZATION_TOKENS)
+    assert DecodingArguments().message() == pb.DecodingOptions()

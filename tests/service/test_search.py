@@ -19,6 +19,7 @@ from service.request import (
     DecodingOptions,
     FinishedEvent,
     FinishReason,
+    LengthNormalization,
     Request,
     SamplingOptions,
     TokensEvent,
@@ -75,6 +76,7 @@ def reference(source: list[int], options: DecodingOptions) -> list[BeamHypothesi
         options.length_penalty,
         options.is_early_stopping,
         options.min_target_tokens,
+        options.length_normalization is LengthNormalization.TOKENS,
     )
     return beam_search(toy_next(source), settings, END)
 
@@ -88,10 +90,14 @@ def assert_same(found: Sequence[Translation], expected: Sequence[BeamHypothesis]
 
 
 def test_length_penalty_by_hand() -> None:
-    assert length_penalty(1, 0.6) == 1.0
-    assert length_penalty(7, 1.0) == 2.0
-    assert score(-6.0, 7, 1.0) == -3.0
-    assert score(-6.0, 7, 0.0) == -6.0
+    plain, whole = DecodingOptions(16, length_penalty=0.0), DecodingOptions(16, length_penalty=1.0)
+    assert length_penalty(1, DecodingOptions(16)) == 1.0
+    assert length_penalty(7, whole) == 2.0
+    assert score(-6.0, 7, whole) == -3.0
+    assert score(-6.0, 7, plain) == -6.0
+    by_tokens = DecodingOptions(16, length_penalty=2.0, length_normalization=LengthNormalization.TOKENS)
+    assert score(-18.0, 3, by_tokens) == -2.0
+    assert score(0.0, 0, by_tokens) == 0.0
 
 
 @pytest.mark.parametrize("is_early_stopping", [True, False])
@@ -109,6 +115,7 @@ def test_beams_equal_the_reference_side_by_side(beam_size: int, alpha: float, is
             num_hypotheses=generator.randint(1, beam_size),
             length_penalty=alpha,
             is_early_stopping=is_early_stopping,
+            length_normalization=generator.choice(list(LengthNormalization)),
         )
         requests.append((source, options))
     for found, (source, options) in zip(translate(requests), requests, strict=True):
@@ -221,7 +228,7 @@ def test_a_repetition_penalty_changes_the_choice_and_not_the_log_prob() -> None:
         assert token == values.argmax()
         assert penalised.token_log_probs[index] == pytest.approx(log_probs[token])
         total += values[token]
-    assert penalised.score == pytest.approx(score(total, 20, 0.6))
+    assert penalised.score == pytest.approx(score(total, 20, DecodingOptions(20)))
     assert tokens != list(one(replace(options, repetition_penalty=1.0), source)[0].token_ids)
 
 

@@ -160,6 +160,15 @@ def test_every_weight_learns(changes: dict[str, object]) -> None:
     assert not still
 
 
+@every_option
+def test_training_in_bfloat16(changes: dict[str, object]) -> None:
+    model = make_model(changes)
+    inputs = torch.tensor([[5, 6, 7, END_ID]]), torch.tensor([4]), torch.tensor([[BEGIN_ID, 7, 8]])
+    with torch.autocast("cpu", torch.bfloat16):
+        found = model(*inputs)
+    torch.testing.assert_close(found.float(), model(*inputs), atol=0.15, rtol=0.05)
+
+
 def test_defaults_have_the_names_that_checkpoints_have() -> None:
     names = set(make_model({}).state_dict())
     assert "encoder.layers.0.self_attention.query_key_value.weight" in names

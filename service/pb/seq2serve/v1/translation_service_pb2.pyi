@@ -7,6 +7,12 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class LengthNormalization(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    LENGTH_NORMALIZATION_UNSPECIFIED: _ClassVar[LengthNormalization]
+    LENGTH_NORMALIZATION_GNMT: _ClassVar[LengthNormalization]
+    LENGTH_NORMALIZATION_TOKENS: _ClassVar[LengthNormalization]
+
 class Priority(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     PRIORITY_UNSPECIFIED: _ClassVar[Priority]
@@ -25,6 +31,9 @@ class AttentionKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ATTENTION_KIND_ENCODER_SELF: _ClassVar[AttentionKind]
     ATTENTION_KIND_DECODER_SELF: _ClassVar[AttentionKind]
     ATTENTION_KIND_CROSS: _ClassVar[AttentionKind]
+LENGTH_NORMALIZATION_UNSPECIFIED: LengthNormalization
+LENGTH_NORMALIZATION_GNMT: LengthNormalization
+LENGTH_NORMALIZATION_TOKENS: LengthNormalization
 PRIORITY_UNSPECIFIED: Priority
 PRIORITY_INTERACTIVE: Priority
 PRIORITY_BATCH: Priority
@@ -47,7 +56,7 @@ class ModelSelection(_message.Message):
     def __init__(self, model: _Optional[str] = ..., source_language_code: _Optional[str] = ..., target_language_code: _Optional[str] = ...) -> None: ...
 
 class DecodingOptions(_message.Message):
-    __slots__ = ("beam_size", "num_hypotheses", "length_penalty", "max_target_tokens", "min_target_tokens", "temperature", "top_k", "top_p", "seed", "target_prefix", "early_stopping", "repetition_penalty", "no_repeat_ngram_size", "forbidden_phrases", "terminology", "return_alternatives")
+    __slots__ = ("beam_size", "num_hypotheses", "length_penalty", "max_target_tokens", "min_target_tokens", "temperature", "top_k", "top_p", "seed", "target_prefix", "early_stopping", "repetition_penalty", "no_repeat_ngram_size", "forbidden_phrases", "terminology", "return_alternatives", "length_normalization")
     BEAM_SIZE_FIELD_NUMBER: _ClassVar[int]
     NUM_HYPOTHESES_FIELD_NUMBER: _ClassVar[int]
     LENGTH_PENALTY_FIELD_NUMBER: _ClassVar[int]
@@ -64,6 +73,7 @@ class DecodingOptions(_message.Message):
     FORBIDDEN_PHRASES_FIELD_NUMBER: _ClassVar[int]
     TERMINOLOGY_FIELD_NUMBER: _ClassVar[int]
     RETURN_ALTERNATIVES_FIELD_NUMBER: _ClassVar[int]
+    LENGTH_NORMALIZATION_FIELD_NUMBER: _ClassVar[int]
     beam_size: int
     num_hypotheses: int
     length_penalty: float
@@ -80,7 +90,8 @@ class DecodingOptions(_message.Message):
     forbidden_phrases: _containers.RepeatedScalarFieldContainer[str]
     terminology: _containers.RepeatedCompositeFieldContainer[Term]
     return_alternatives: bool
-    def __init__(self, beam_size: _Optional[int] = ..., num_hypotheses: _Optional[int] = ..., length_penalty: _Optional[float] = ..., max_target_tokens: _Optional[int] = ..., min_target_tokens: _Optional[int] = ..., temperature: _Optional[float] = ..., top_k: _Optional[int] = ..., top_p: _Optional[float] = ..., seed: _Optional[int] = ..., target_prefix: _Optional[str] = ..., early_stopping: _Optional[bool] = ..., repetition_penalty: _Optional[float] = ..., no_repeat_ngram_size: _Optional[int] = ..., forbidden_phrases: _Optional[_Iterable[str]] = ..., terminology: _Optional[_Iterable[_Union[Term, _Mapping]]] = ..., return_alternatives: _Optional[bool] = ...) -> None: ...
+    length_normalization: LengthNormalization
+    def __init__(self, beam_size: _Optional[int] = ..., num_hypotheses: _Optional[int] = ..., length_penalty: _Optional[float] = ..., max_target_tokens: _Optional[int] = ..., min_target_tokens: _Optional[int] = ..., temperature: _Optional[float] = ..., top_k: _Optional[int] = ..., top_p: _Optional[float] = ..., seed: _Optional[int] = ..., target_prefix: _Optional[str] = ..., early_stopping: _Optional[bool] = ..., repetition_penalty: _Optional[float] = ..., no_repeat_ngram_size: _Optional[int] = ..., forbidden_phrases: _Optional[_Iterable[str]] = ..., terminology: _Optional[_Iterable[_Union[Term, _Mapping]]] = ..., return_alternatives: _Optional[bool] = ..., length_normalization: _Optional[_Union[LengthNormalization, str]] = ...) -> None: ...
 
 class Term(_message.Message):
     __slots__ = ("source", "target")
