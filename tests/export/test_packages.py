@@ -157,3 +157,22 @@ def test_wrong_folders_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[s
         error = capsys.readouterr().err
         assert name in error
         assert str(tmp_path) in error
+
+
+async def test_attention_is_what_the_model_has(packages: Path, serve: Serve) -> None:
+    async with serve(models=packages) as (_, channel):
+        stub = TranslationServiceStub(channel)
+        selection = pb.ModelSelection(model="netra-transliterate")
+        seen = await stub.Attend(pb.AttendRequest(source="angkor", model_selection=selection))
+        assert [(one.kind, one.layer, one.head) for one in seen.maps] == [(pb.ATTENTION_KIND_CROSS, 0, 0)]
+        weights = np.array(seen.maps[0].weights).reshape(seen.maps[0].rows, seen.maps[0].columns)
+        assert weights.shape == (len(seen.target_tokens), len("angkor") + 1)
+        np.testing.assert_allclose(weights.sum(axis=1), 1.0, atol=1e-5)
+        for name, has_links in (("netra-transliterate", True), ("g2p-en", False)):
+            request = pb.TranslateRequest(
+                texts=["angkor"],
+                model_selection=pb.ModelSelection(model=name),
+                return_options=pb.ReturnOptions(alignment=True),
+            )
+            response = await stub.Translate(request)
+            assert bool(response.results[0].hypotheses[0].alignment) == has_links
