@@ -56,6 +56,7 @@ class RecurrentDecoder(nn.Module):
     """Reads target tokens one by one. Subclasses say how the source comes in."""
 
     stack: RecurrentStack
+    readout: Readout
 
     def step(self, embedded: Tensor, state: RecurrentState) -> Tensor:
         """One embedded token of each row, (B, E) -> the readout (B, R)."""
@@ -70,9 +71,10 @@ class RecurrentDecoder(nn.Module):
     def advance(self, embedded: Tensor, state: RecurrentState) -> Tensor:
         """Move `state` by one token (B, E); returns what `read` needs of it, (B, F)."""
 
-    @abstractmethod
-    def read(self, features: Tensor, state: RecurrentState) -> Tensor:
+    def read(self, features: Tensor, state: RecurrentState) -> Tensor:  # noqa: ARG002 (subclasses need it)
         """(B, T, F) -> (B, T, R). What does not feed back is computed here, for all positions at once."""
+        readout: Tensor = self.readout(features)
+        return readout
 
 
 class ContextDecoder(RecurrentDecoder):
@@ -90,11 +92,6 @@ class ContextDecoder(RecurrentDecoder):
         inputs = torch.cat((embedded, state.context), dim=-1)
         state.hidden = self.stack(inputs, state.hidden)
         return torch.cat((self.stack.top(state.hidden), inputs), dim=-1)
-
-    def read(self, features: Tensor, state: RecurrentState) -> Tensor:  # noqa: ARG002 (the context is in the features)
-        """See `RecurrentDecoder`."""
-        readout: Tensor = self.readout(features)
-        return readout
 
 
 class BahdanauDecoder(RecurrentDecoder):
@@ -116,11 +113,6 @@ class BahdanauDecoder(RecurrentDecoder):
         inputs = torch.cat((embedded, context), dim=-1)
         state.hidden = self.stack(inputs, state.hidden)
         return torch.cat((self.stack.top(state.hidden), inputs), dim=-1)
-
-    def read(self, features: Tensor, state: RecurrentState) -> Tensor:  # noqa: ARG002 (the context is in the features)
-        """See `RecurrentDecoder`."""
-        readout: Tensor = self.readout(features)
-        return readout
 
 
 class LuongDecoder(RecurrentDecoder):

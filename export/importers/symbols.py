@@ -18,8 +18,8 @@ from torch import Tensor
 from training.vocabulary import BEGIN_ID, END_ID, PAD_ID, UNKNOWN_ID, Vocabulary
 
 SPACE = "\u2581"
-NEVER = -1e9
-"""The logit of what a model cannot say."""
+NEVER = -1e4
+"""The logit of what a model cannot say: its exponential is zero, and float16 holds it."""
 
 
 def symbol_vocabulary(symbols: Sequence[str], kind: Literal["char", "word"], is_latin: bool = False) -> Vocabulary:
