@@ -9,10 +9,11 @@ DEVICE_EXTRA := $(shell nvidia-smi >/dev/null 2>&1 && echo cuda || echo cpu)
 
 SERVE_ENV := .venv-serve
 DEV_ENV := .venv
+JOEYNMT_ENV := .venv-joeynmt
 PROTOS := $(wildcard protos/seq2serve/v1/*.proto)
 SOURCES := service export training tests bench
 
-.PHONY: help setup serve test check format protos bench clean
+.PHONY: help setup serve test check format protos bench bench-training clean
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -48,8 +49,11 @@ protos: $(DEV_ENV)/.ready ## generate service/pb from protos
 bench: $(DEV_ENV)/.ready ## measure the engine and the server; ARGS="…" goes to bench
 	$(DEV_ENV)/bin/python -m bench $(ARGS)
 
+bench-training: $(DEV_ENV)/.ready $(JOEYNMT_ENV)/.ready ## measure training against JoeyNMT; ARGS="…" goes to bench.training
+	$(DEV_ENV)/bin/python -m bench.training $(ARGS)
+
 clean: ## remove environments and build products
-	rm -rf $(SERVE_ENV) $(DEV_ENV) build
+	rm -rf $(SERVE_ENV) $(DEV_ENV) $(JOEYNMT_ENV) build
 
 $(SERVE_ENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(SERVE_ENV)
@@ -60,4 +64,10 @@ $(DEV_ENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(DEV_ENV)
 	$(DEV_ENV)/bin/pip install --quiet --constraint constraints.txt torch
 	$(DEV_ENV)/bin/pip install --quiet --constraint constraints.txt --editable ".[cpu,training,bench,dev]"
+	@touch $@
+
+$(JOEYNMT_ENV)/.ready: bench/training/joeynmt.txt constraints.txt
+	$(PYTHON) -m venv $(JOEYNMT_ENV)
+	$(JOEYNMT_ENV)/bin/pip install --quiet --constraint constraints.txt --requirement bench/training/joeynmt.txt
+	$(JOEYNMT_ENV)/bin/pip install --quiet --no-deps joeynmt==2.3.0
 	@touch $@

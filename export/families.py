@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any, Literal
 
 from export.exportable import Exportable
+from export.rnn import take_apart_rnn
 from export.transformer import take_apart_transformer
+from training.rnn import Rnn
 from training.seq2seq import Seq2Seq
 from training.transformer import Transformer
 
@@ -14,4 +17,14 @@ def take_apart(model: Seq2Seq[Any], dtype: Literal["float32", "float16"]) -> Exp
     """The graphs of a model whose activations are of `dtype`."""
     if isinstance(model, Transformer):
         return take_apart_transformer(model, dtype)
+    if isinstance(model, Rnn):
+        return take_apart_rnn(model, dtype)
     raise TypeError(f"export does not know {type(model).__name__}")
+
+
+def to_float16(model: Seq2Seq[Any]) -> Seq2Seq[Any]:
+    """A copy in float16; a recurrent encoder runs in float32, for ONNX Runtime has no other on the CPU."""
+    half = copy.deepcopy(model).half()
+    if isinstance(half, Rnn):
+        half.encoder.recurrent.float()
+    return half

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import logging
-import sys
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import onnx
 import torch
-from onnx_ir.passes.common import DeduplicateInitializersPass
-from torch import Tensor, nn
+from torch import Tensor
 
 from export.exportable import Exportable
+from export.recurrence import Recurrence, write_recurrence
+from export.write_graph import write_graph
 from service.bundle.state_spec import ROWS, SOURCE, TARGET, StateArray
 
-OPSET = 21
 TORCH_DTYPES = {"float32": torch.float32, "float16": torch.float16, "int8": torch.int8, "int64": torch.int64}
 
 # Example sizes. All differ, and none is 1, so that no two axes are taken for one.
@@ -29,7 +25,7 @@ def write_encoder(exportable: Exportable, path: Path) -> None:
     outputs = [array.name for array in exportable.state if array.is_from_encoder]
     inputs = {"source_ids": _ids(_BATCH, _SOURCE), "source_lengths": _lengths()}
     axes = [{0: "batch", 1: "source"}, {0: "batch"}]
-    _write(exportable.encoder, tuple(inputs.values()), axes, list(inputs), outputs, path)
+    write_graph(exportable.encoder, tuple(inputs.values()), axes, list(inputs), outputs, path)
 
 
 def write_decoder(exportable: Exportable, path: Path) -> None:
@@ -48,7 +44,7 @@ def write_decoder(exportable: Exportable, path: Path) -> None:
     updated = [name for array in exportable.state for name in array.outputs[:1]]
     written = [name for array in exportable.state for name in array.outputs[1:]]
     outputs = ["candidate_ids", "candidate_log_probs", "log_probs", *updated, *written]
-    _write(exportable.decoder, arguments, axes, names, outputs, path)
+    write_graph(exportable.decoder, arguments, axes, names, outputs, path)
     _name_axis(path, ("candidate_ids", "candidate_log_probs"), axis=1, name="num_candidates")
 
 
@@ -61,35 +57,10 @@ def write_explain(exportable: Exportable, path: Path) -> None:
     }
     axes = [{0: "batch", 1: "source"}, {0: "batch"}, {0: "batch", 1: "target"}]
     outputs = ["token_log_probs", "encoder_attention", "decoder_attention", "cross_attention"]
-    _write(exportable.explain, tuple(inputs.values()), axes, list(inputs), outputs, path)
-
-
-def _write(
-    module: nn.Module,
-    arguments: tuple[Any, ...],
-    axes: Sequence[Any],
-    input_names: Sequence[str],
-    output_names: Sequence[str],
-    path: Path,
-) -> None:
-    # The exporter tells of torchvision's absence and of its own deprecations at every call.
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        program = torch.onnx.export(
-            module.eval(),
-            arguments,
-            dynamo=True,
-            opset_version=OPSET,
-            dynamic_shapes=tuple(axes),
-            input_names=list(input_names),
-            output_names=list(output_names),
-            verbose=False,
-        )
-    assert program is not None
-    # Tied embeddings are traced once for each use.
-    DeduplicateInitializersPass(size_limit=sys.maxsize)(program.model)
-    program.save(str(path), external_data=False)
+    if isinstance(exportable.explain, Recurrence):
+        write_recurrence(exportable.explain, inputs, axes, outputs, path)
+    else:
+        write_graph(exportable.explain, tuple(inputs.values()), axes, list(inputs), outputs, path)
 
 
 def _ids(batch: int, length: int) -> Tensor:

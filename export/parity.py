@@ -17,7 +17,7 @@ from service.engine.engine import Engine
 from service.engine.kv_cache import KVCache
 from service.engine.runner import OnnxRunner
 from service.engine.scheduler import Scheduler
-from service.request import DecodingOptions, FinishedEvent, Request, Translation
+from service.request import DecodingOptions, FailedEvent, FinishedEvent, Request, Translation
 from training.search import BeamSettings, beam_search, greedy, next_log_probs
 from training.seq2seq import Seq2Seq
 from training.vocabulary import BEGIN_ID, END_ID
@@ -109,7 +109,11 @@ def decode_with_engine(bundle: Bundle, sources: Sequence[Sequence[int]], max_tar
 def run_engine(
     bundle: Bundle, sources: Sequence[Sequence[int]], decoding: DecodingOptions
 ) -> list[tuple[Translation, ...]]:
-    """Translations of every source by the engine that serves the bundle, best first."""
+    """Translations of every source by the engine that serves the bundle, best first.
+
+    Raises:
+        ParityError: the graphs cannot run.
+    """
     limits = bundle.manifest.limits
     runner = OnnxRunner(bundle)
     cache = KVCache(runner.spec, MAX_ROWS, limits.max_source_tokens, limits.max_target_tokens + 1)
@@ -121,6 +125,8 @@ def run_engine(
         for event in engine.step():
             if isinstance(event, FinishedEvent):
                 translations[event.request_id] = event.translations
+            elif isinstance(event, FailedEvent):
+                raise ParityError(f"ONNX Runtime cannot run the graphs: {event.error}") from event.error
     return [translations[index] for index in range(len(sources))]
 
 
@@ -156,7 +162,7 @@ def _teacher_forced(
     return _Forced(
         log_probs[0],
         float(np.abs(log_probs[0] - expected).max()),
-        max(float(np.abs(a - b.numpy()).max()) for a, b in zip(maps, expected_maps, strict=True)),
+        max(float(np.abs(a - b.numpy()).max(initial=0.0)) for a, b in zip(maps, expected_maps, strict=True)),
     )
 
 

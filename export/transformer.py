@@ -11,11 +11,12 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.onnx.ops import symbolic, symbolic_multi_out
+from torch.onnx.ops import symbolic
 
 from export.exportable import Exportable
 from export.grouped_attention import cached_attention, whole_attention
 from export.quantization import RoundedStored, to_cache
+from export.top_k import top_k
 from export.transformer_explain import ExplainGraph
 from service.bundle.state_spec import ROWS, SOURCE, TARGET, StateArray
 from training.attention import CrossAttention, split_heads
@@ -120,7 +121,7 @@ class DecoderGraph(nn.Module):
             updated += caches
             written += fresh
         log_probs = self.model.log_probs(decoder.norm(states)[:, 0])  # (n, V)
-        top_log_probs, top_ids = _top_k(log_probs, num_candidates)
+        top_log_probs, top_ids = top_k(log_probs, num_candidates)
         return top_ids, top_log_probs, log_probs, *updated, *written
 
 
@@ -200,19 +201,6 @@ def _write(array: Tensor, values: Tensor, scale: Tensor, cells: Tensor) -> Tenso
 
 def _is_quantized(layer: nn.Module) -> bool:
     return isinstance(_decoder_layer(layer).self_attention.stored, RoundedStored)
-
-
-def _top_k(log_probs: Tensor, num_candidates: Tensor) -> tuple[Tensor, Tensor]:
-    rows = log_probs.shape[0]
-    values, indices = symbolic_multi_out(
-        "TopK",
-        (log_probs, num_candidates),
-        {"axis": -1, "largest": 1, "sorted": 1},
-        dtypes=(log_probs.dtype, torch.int64),
-        shapes=((rows, 1), (rows, 1)),  # the second axis is num_candidates long, which only a running graph knows
-        version=11,
-    )
-    return values, indices
 
 
 def _decoder_layer(module: nn.Module) -> DecoderLayer:

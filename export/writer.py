@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import copy
 import json
-import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,7 +15,7 @@ from export import graph_files
 from export.calibration import observe
 from export.errors import ExportError
 from export.exportable import Exportable
-from export.families import take_apart
+from export.families import take_apart, to_float16
 from export.model_card import model_card
 from export.parity import check_parity
 from export.quantization import quantize
@@ -100,8 +98,9 @@ def _write(checkpoint: Checkpoint, directory: Path, options: ExportOptions) -> M
     checkpoint.target_vocabulary.save(directory / "target.model")
     manifest = _describe(checkpoint, exportable, directory, options, _UNCHECKED)
     manifest.save(directory)
-    bundle = Bundle.load(directory, Runtime.start("cpu", os.cpu_count() or 1))
-    parity = check_parity(bundle, exportable, model, float_model, sources, MAX_PARITY_TOKENS)
+    bundle = Bundle.load(directory, Runtime.start("cpu"))
+    num_tokens = min(MAX_PARITY_TOKENS, manifest.limits.max_target_tokens)
+    parity = check_parity(bundle, exportable, model, float_model, sources, num_tokens)
     manifest = _describe(checkpoint, exportable, directory, options, parity)
     manifest.save(directory)
     (directory / "MODEL_CARD.md").write_text(model_card(manifest, options.notes), encoding="utf-8")
@@ -111,7 +110,7 @@ def _write(checkpoint: Checkpoint, directory: Path, options: ExportOptions) -> M
 def _convert(model: Seq2Seq[Any], precision: Precision, sources: Sequence[Sequence[int]]) -> Seq2Seq[Any]:
     if precision == "int8":
         return quantize(model, observe(model, sources))
-    return copy.deepcopy(model).half() if precision == "float16" else model
+    return to_float16(model) if precision == "float16" else model
 
 
 def _describe(

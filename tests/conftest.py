@@ -52,7 +52,6 @@ def serve(models: Path) -> Serve:
             "models": models,
             "grpc_address": "127.0.0.1:0",
             "http_address": "127.0.0.1:0",
-            "num_threads": 2,
             "device": "cpu",
             **settings,
         }

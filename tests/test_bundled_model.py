@@ -57,7 +57,7 @@ async def test_a_forbidden_word_does_not_come_with_a_particle_either(serve: Serv
 
 
 def test_sources_of_like_length_are_encoded_with_little_padding() -> None:
-    bundle = Bundle.load(MODELS / "en-ko-software", Runtime.start("cpu", 2))
+    bundle = Bundle.load(MODELS / "en-ko-software", Runtime.start("cpu"))
     sources = [(*[10] * length, 3) for length in (3, 120, 4, 118, 119, 5)]
     encoded = OnnxRunner(bundle).encode(sources)
     assert [source.length for source in encoded] == [len(source) for source in sources]

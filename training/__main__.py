@@ -1,4 +1,4 @@
-"""The command line: python -m training corpus | prepare | vocabulary | train | evaluate."""
+"""The command line: python -m training corpus | prepare | vocabulary | train | study | evaluate."""
 
 from __future__ import annotations
 
@@ -8,9 +8,16 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from training import corpus
 from training.errors import TrainingError
+from training.study import command as study
+
+if TYPE_CHECKING:
+    import torch
+
+    from training.recipe import Recipe
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -41,8 +48,16 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="FILE",
-        help="FILE.tsv[.gz|.xz], FILE.po, FILE.mo, or SOURCE,TARGET; may be repeated",
+        help="FILE.tsv, FILE.po, FILE.mo, or SOURCE,TARGET[,ORIGIN]; text also as .gz or .xz; may be repeated",
     )
+    for split in ("development", "test"):
+        command.add_argument(
+            f"--{split}",
+            action="append",
+            default=[],
+            metavar="FILE",
+            help=f"as --input: kept whole as {split} text; may be repeated",
+        )
     command.add_argument("--output", type=Path, required=True, help="directory of prepared text")
     command.set_defaults(run=_prepare)
 
@@ -57,6 +72,10 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--output", type=Path, required=True, help="directory of checkpoints")
     command.add_argument("--device", default="auto", help="cpu, cuda, or auto (default)")
     command.set_defaults(run=_train)
+
+    command = commands.add_parser("study", help="train several systems on the same text, serve them, write a report")
+    study.add_arguments(command)
+    command.set_defaults(run=study.run)
 
     command = commands.add_parser("evaluate", help="translate a test set and print BLEU and chrF")
     command.add_argument("checkpoint", type=Path, nargs="?", help="translate with this one")
@@ -81,58 +100,57 @@ def _prepare(options: argparse.Namespace) -> int:
     from training.recipe import load_recipe
 
     recipe = load_recipe(options.recipe, tuple(options.set))
-    pairs = itertools.chain.from_iterable(read_input(specification) for specification in options.input)
-    report = prepare(pairs, recipe, options.output).to_dict()
+    pairs, development, test = (
+        itertools.chain.from_iterable(read_input(specification) for specification in specifications)
+        for specifications in (options.input, options.development, options.test)
+    )
+    report = prepare(pairs, recipe, options.output, development, test).to_dict()
     print(json.dumps({key: report[key] for key in ("read", "dropped", "kept")}, indent=2))
     return 0
 
 
 def _vocabulary(options: argparse.Namespace) -> int:
-    from training.data import read_pairs
+    from training.build_vocabularies import build_vocabularies
     from training.recipe import load_recipe
-    from training.vocabulary import Vocabulary
 
-    recipe = load_recipe(options.recipe, tuple(options.set))
-    pairs = read_pairs(options.data / "train.tsv")
-    sources = [source for source, _ in pairs]
-    targets = [target for _, target in pairs]
-    if recipe.vocabulary.is_shared:
-        source = target = Vocabulary.train(sources + targets, recipe.vocabulary, recipe.seed)
-    else:
-        source = Vocabulary.train(sources, recipe.vocabulary, recipe.seed)
-        target = Vocabulary.train(targets, recipe.vocabulary, recipe.seed)
-    source.save(options.data / "source.model")
-    target.save(options.data / "target.model")
+    source, target = build_vocabularies(load_recipe(options.recipe, tuple(options.set)), options.data)
     print(f"{options.data}/source.model: {len(source)} pieces; target.model: {len(target)} pieces")
     return 0
 
 
 def _train(options: argparse.Namespace) -> int:
-    import torch
-
-    from training.data import ParallelData
-    from training.provenance import describe_provenance
+    from training.process_group import joined
     from training.recipe import load_recipe
+
+    recipe = load_recipe(options.recipe, tuple(options.set))
+    with joined(options.device) as device:
+        _train_on(device, recipe, options)
+    return 0
+
+
+def _train_on(device: torch.device, recipe: Recipe, options: argparse.Namespace) -> None:
+    from training.data import ParallelData
+    from training.process_group import ProcessGroup
+    from training.provenance import describe_provenance
     from training.trainer import Trainer, count_parameters
     from training.vocabulary import Vocabulary
 
-    recipe = load_recipe(options.recipe, tuple(options.set))
     source = Vocabulary.load(options.data / "source.model")
     target = Vocabulary.load(options.data / "target.model")
     train = ParallelData.read(options.data / "train.tsv", source, target, recipe.data)
     development = ParallelData.read(options.data / "development.tsv", source, target, recipe.data)
-    automatic = "cuda" if torch.cuda.is_available() else "cpu"
-    device = torch.device(automatic if options.device == "auto" else options.device)
-    provenance = describe_provenance(options.data)
+    provenance = describe_provenance(options.data) if ProcessGroup.current().is_first else None
     trainer = Trainer(recipe, source, target, train, development, options.output, device, provenance)
     is_resumed = trainer.resume()
-    print(
-        f"{recipe.name}: {count_parameters(trainer.model):,} parameters, {len(train):,} pairs, {device.type}, "
-        + (f"resumed at step {trainer.step}" if is_resumed else "from the beginning"),
-        flush=True,
-    )
+    if trainer.processes.is_first:
+        print(
+            f"{recipe.name}: {count_parameters(trainer.model):,} parameters, {len(train):,} pairs, "
+            + (f"{trainer.processes.size} processes on " if trainer.processes.size > 1 else "")
+            + f"{device.type}, "
+            + (f"resumed at step {trainer.step}" if is_resumed else "from the beginning"),
+            flush=True,
+        )
     trainer.run()
-    return 0
 
 
 def _evaluate(options: argparse.Namespace) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from training.atomic import new_file
 from training.errors import TrainingError
 from training.model import build_model
 from training.recipe import Recipe, parse_recipe
@@ -32,7 +32,7 @@ class Checkpoint:
     progress: dict[str, Any]
     """Step, tokens seen, seconds, validation results; what a model card quotes."""
     trainer: dict[str, Any]
-    """Optimiser, schedule, random generators, place in the data. Empty once averaged."""
+    """Optimiser, schedule, place in the data. Empty once averaged."""
     examples: list[list[int]] = field(default_factory=list)
     """Sources of the training data, ids with end of sentence: what export calibrates and checks with."""
 
@@ -48,12 +48,8 @@ class Checkpoint:
             "trainer": self.trainer,
             "examples": self.examples,
         }
-        temporary = path.with_name(f".{path.name}.partial")
-        with temporary.open("wb") as file:
+        with new_file(path) as file:
             torch.save(content, file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
 
     @classmethod
     def load(cls, path: Path) -> Checkpoint:

@@ -7,9 +7,15 @@ import json
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
+from training.atomic import scratch_directory
+from training.candidates import Candidates, first_of_each
 from training.errors import TrainingError
 from training.phrasebook import phrases
 from training.readers import Pair
@@ -45,37 +51,46 @@ class Report:
         }
 
 
-def prepare(pairs: Iterable[Pair], recipe: Recipe, directory: Path) -> Report:
+def prepare(
+    pairs: Iterable[Pair],
+    recipe: Recipe,
+    directory: Path,
+    development: Iterable[Pair] = (),
+    test: Iterable[Pair] = (),
+) -> Report:
     """Write train.tsv, development.tsv, test.tsv (source, target, origin) and report.json into `directory`.
 
-    A source that occurs in a held-out origin is removed from the training text, so that no test sentence was seen.
+    A source that occurs in held-out text is removed from the training text, so that no test sentence was seen. Pairs
+    wait on the disk until all are read; memory is needed for a few bytes of each.
+
+    Args:
+        pairs: what is cleaned and split by origin.
+        recipe: how.
+        directory: where to write; what is there is replaced.
+        development: held-out text that stays whole and in order, before what is held out of `pairs`.
+        test: likewise.
 
     Raises:
         TrainingError: no pair is left for training or for development.
     """
     report = Report()
-    settings = recipe.prepare
-    unique: dict[str, dict[str, Pair]] = {split: {} for split in SPLITS}
-    for pair in _clean_pairs(_with_phrasebook(pairs, recipe), recipe, report):
-        split = split_of(pair.origin, settings)
-        key = _duplicate_key(pair.source)
-        if key in unique[split]:
-            report.dropped["duplicate source"] += 1
-        else:
-            unique[split][key] = pair
-    held_out = unique["development"].keys() | unique["test"].keys()
-    leaked = held_out & unique["train"].keys()
-    for key in leaked:
-        del unique["train"][key]
-    report.dropped["in held-out text"] = len(leaked)
-    for key in unique["development"].keys() & unique["test"].keys():
-        del unique["development"][key]
     directory.mkdir(parents=True, exist_ok=True)
-    for split in SPLITS:
-        if not unique[split] and split != "test":
-            raise TrainingError(f"no pair is left for {split}: {json.dumps(report.to_dict(), ensure_ascii=False)}")
-        report.kept[split].update(pair.origin for pair in unique[split].values())
-        write_pairs(directory / f"{split}.tsv", unique[split].values())
+    with ExitStack() as stack:
+        waiting = stack.enter_context(scratch_directory(directory / ".candidates"))
+        candidates = {split: stack.enter_context(Candidates(waiting / split)) for split in SPLITS}
+        for split, given in (("development", development), ("test", test)):
+            for pair in _composed(given, report):
+                candidates[split].append(pair, _duplicate_key(pair.source))
+        num_given = {split: len(candidates[split]) for split in SPLITS}
+        for pair in _clean_pairs(_with_phrasebook(pairs, recipe), recipe, report):
+            candidates[split_of(pair.origin, recipe.prepare)].append(pair, _duplicate_key(pair.source))
+        keys = {split: candidates[split].keys() for split in SPLITS}
+        is_kept = _choose(keys, num_given, recipe.prepare, report)
+        for split in ("train", "development"):
+            if not is_kept[split].any():
+                raise TrainingError(f"no pair is left for {split}: {json.dumps(report.to_dict(), ensure_ascii=False)}")
+        for split in SPLITS:
+            report.kept[split] = candidates[split].write(directory / f"{split}.tsv", is_kept[split])
     (directory / "report.json").write_text(json.dumps(report.to_dict(), indent=2, ensure_ascii=False) + "\n")
     return report
 
@@ -93,6 +108,8 @@ def split_of(origin: str, settings: PrepareSettings) -> str:
 def clean_text(text: str) -> str:
     """Composed (NFC), without control characters, with single spaces and no space at the ends."""
     composed = unicodedata.normalize("NFC", text)
+    if composed.isprintable():  # then spaces are its only white space, and most text is so
+        return " ".join(composed.split())
     visible = "".join(" " if unicodedata.category(c) in ("Cc", "Zl", "Zp", "Zs") else c for c in composed)
     return " ".join(visible.split())
 
@@ -105,7 +122,7 @@ def fault(pair: Pair, recipe: Recipe) -> str | None:
         return "empty"
     if max(len(source), len(target)) > settings.max_characters:
         return "too long"
-    if source == target:
+    if source == target and settings.drop_identical:
         return "identical"
     longer, shorter = sorted((len(source.encode()), len(target.encode())), reverse=True)
     if longer > settings.min_ratio_characters and longer > settings.max_length_ratio * shorter:
@@ -113,13 +130,6 @@ def fault(pair: Pair, recipe: Recipe) -> str | None:
     if not _has_script(source, recipe.source_language) or not _has_script(target, recipe.target_language):
         return "script"
     return None
-
-
-def write_pairs(path: Path, pairs: Iterable[Pair]) -> None:
-    """Write source, target and origin, separated by tabs."""
-    with path.open("w", encoding="utf-8", newline="\n") as file:
-        for pair in pairs:
-            file.write(f"{pair.source}\t{pair.target}\t{pair.origin}\n")
 
 
 def _with_phrasebook(pairs: Iterable[Pair], recipe: Recipe) -> Iterator[Pair]:
@@ -131,10 +141,33 @@ def _with_phrasebook(pairs: Iterable[Pair], recipe: Recipe) -> Iterator[Pair]:
     yield from pairs
 
 
-def _clean_pairs(pairs: Iterable[Pair], recipe: Recipe, report: Report) -> Iterator[Pair]:
+def _choose(
+    keys: dict[str, NDArray[np.uint64]], num_given: dict[str, int], settings: PrepareSettings, report: Report
+) -> dict[str, NDArray[np.bool_]]:
+    """Which pairs of each split stay: no duplicates, nothing of held-out text in training nor of test elsewhere."""
+    is_kept = {split: np.ones(len(keys[split]), dtype=np.bool_) for split in SPLITS}
+    for split in SPLITS:
+        if settings.one_pair_per_source:
+            is_kept[split] = first_of_each(keys[split])
+            is_kept[split][: num_given[split]] = True
+            report.dropped["duplicate source"] += int((~is_kept[split]).sum())
+    held_out = np.concatenate((keys["development"], keys["test"]))
+    is_leaked = is_kept["train"] & np.isin(keys["train"], held_out)
+    report.dropped["in held-out text"] = int(is_leaked.sum())
+    is_kept["train"] &= ~is_leaked
+    is_kept["development"] &= ~np.isin(keys["development"], keys["test"])
+    is_kept["development"][: num_given["development"]] = True
+    return is_kept
+
+
+def _composed(pairs: Iterable[Pair], report: Report) -> Iterator[Pair]:
     for raw in pairs:
         report.num_read += 1
-        pair = Pair(clean_text(raw.source), clean_text(raw.target), raw.origin)
+        yield Pair(clean_text(raw.source), clean_text(raw.target), raw.origin)
+
+
+def _clean_pairs(pairs: Iterable[Pair], recipe: Recipe, report: Report) -> Iterator[Pair]:
+    for pair in _composed(pairs, report):
         reason = fault(pair, recipe)
         if reason is None:
             yield pair
@@ -143,7 +176,7 @@ def _clean_pairs(pairs: Iterable[Pair], recipe: Recipe, report: Report) -> Itera
 
 
 def _duplicate_key(source: str) -> str:
-    return "".join(c for c in source.casefold() if not c.isspace()).rstrip(".:…")
+    return "".join(source.casefold().split()).rstrip(".:…")
 
 
 def _has_script(text: str, language: str) -> bool:

@@ -1,11 +1,12 @@
-"""Readers of parallel text: two aligned files, TSV, and gettext catalogs (.po, .mo)."""
+"""Readers of parallel text: aligned files, TSV, and gettext catalogs (.po, .mo)."""
 
 from __future__ import annotations
 
 import gzip
+import itertools
 import lzma
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, cast
@@ -29,22 +30,23 @@ def read_input(specification: str) -> Iterator[Pair]:
 
     Args:
         specification: `FILE.tsv[.gz|.xz]` (source, target and, if given, origin; a header line `source<TAB>target…`
-            is skipped), `FILE.po`, `FILE.mo`, or `SOURCE_FILE,TARGET_FILE`, aligned line by line. Where a line
-            names no origin, the file's name is its origin.
+            is skipped), `FILE.po`, `FILE.mo`, or `SOURCE,TARGET[,ORIGIN]`: text files, each also as .gz or .xz,
+            aligned line by line, as `mtdata get --merge` writes them (train.eng.gz, train.deu.gz, train.meta.gz).
+            Where a line names no origin, the file's name is its origin.
 
     Raises:
         TrainingError: a file is missing, not UTF-8, or malformed; the message names file and line.
     """
-    first, separator, second = specification.partition(",")
-    if separator:
-        return _read_aligned(Path(first), Path(second))
+    paths = [Path(part) for part in specification.split(",")]
+    if len(paths) in (2, 3):
+        return _read_aligned(*paths)
     path = Path(specification)
     kind = path.with_suffix("").suffix if path.suffix in (".gz", ".xz") else path.suffix
     if kind == ".tsv":
         return _read_tsv(path)
     if kind in (".po", ".mo"):
         return _read_catalog(path)
-    raise TrainingError(f"--input {specification}: expected .tsv, .po, .mo, or two files separated by a comma")
+    raise TrainingError(f"--input {specification}: expected .tsv, .po, .mo, or SOURCE,TARGET[,ORIGIN]")
 
 
 def _read_tsv(path: Path) -> Iterator[Pair]:
@@ -58,13 +60,16 @@ def _read_tsv(path: Path) -> Iterator[Pair]:
             yield Pair(columns[0], columns[1], columns[2] if len(columns) > 2 else path.name)
 
 
-def _read_aligned(source_path: Path, target_path: Path) -> Iterator[Pair]:
-    with _open_text(source_path) as sources, _open_text(target_path) as targets:
-        try:
-            for source, target in zip(sources, targets, strict=True):
-                yield Pair(source.rstrip("\n"), target.rstrip("\n"), source_path.name)
-        except ValueError:
-            raise TrainingError(f"{source_path} and {target_path} differ in their number of lines") from None
+def _read_aligned(source_path: Path, target_path: Path, origin_path: Path | None = None) -> Iterator[Pair]:
+    paths = [path for path in (source_path, target_path, origin_path) if path]
+    with ExitStack() as stack:
+        files = [stack.enter_context(_open_text(path)) for path in paths]
+        for number, lines in enumerate(itertools.zip_longest(*files), start=1):
+            if None in lines:
+                ended = paths[lines.index(None)]
+                raise TrainingError(f"{ended} ends before line {number}: {', '.join(map(str, paths))} are not aligned")
+            source, target, *rest = (line.rstrip("\n") for line in lines)
+            yield Pair(source, target, rest[0].split("\t")[0] if rest else source_path.name)
 
 
 def _read_catalog(path: Path) -> Iterator[Pair]:

@@ -34,6 +34,10 @@ class PrepareSettings(Section, frozen=True):
     """Pairs whose longer side exceeds this many times the shorter one (in UTF-8 bytes) are dropped."""
     min_ratio_characters: NonNegative = 12
     """The ratio is not applied where both sides are shorter than this."""
+    drop_identical: bool = True
+    """Drop pairs whose sides are the same: text that was never translated."""
+    one_pair_per_source: bool = True
+    """Keep the first pair of each source, compared without case, spaces and final dots."""
     phrasebook: bool = False
     """Add the project's own phrasebook (English to Korean)."""
 
@@ -46,6 +50,8 @@ class VocabularySettings(Section, frozen=True):
     character_coverage: Annotated[float, msgspec.Meta(gt=0.0, le=1.0)] = 0.9995
     byte_fallback: bool = True
     """Spell characters outside the vocabulary as bytes instead of losing them."""
+    max_sentences: NonNegative = 0
+    """Learn from so many sentences, drawn at random, where there are more; 0 takes all of them into memory."""
     is_shared: bool = True
     """One vocabulary for both languages; needed to tie source and target embeddings."""
 
@@ -75,9 +81,13 @@ class TrainerSettings(Section, frozen=True):
     clip_norm: Annotated[float, msgspec.Meta(ge=0.0)] = 1.0
     """Largest gradient norm; 0 turns clipping off."""
     gradient_accumulation: Positive = 1
-    """Batches added up before one update."""
+    """Batches added up before one update, over all processes: a multiple of their number."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """bfloat16 runs matrix products under autocast; weights and optimiser state stay float32."""
+    compile: bool = False
+    """Compile the model's forward pass with torch.compile, for shapes of any size."""
+    activation_checkpointing: bool = False
+    """Run each layer again in the backward pass instead of keeping its activations: less memory, slower."""
     log_every_steps: Positive = 100
     validate_every_steps: Positive = 2000
     save_every_steps: Positive = 1000
@@ -130,7 +140,7 @@ def load_recipe(name_or_path: str, overrides: tuple[str, ...] = ()) -> Recipe:
     if not isinstance(content, dict):
         raise TrainingError(f"{path} holds no recipe: expected keys such as name and source_language")
     for override in overrides:
-        _apply_override(content, override)
+        apply_override(content, override)
     return parse_recipe(content, str(path))
 
 
@@ -145,7 +155,12 @@ def parse_recipe(content: dict[str, Any], origin: str) -> Recipe:
         raise TrainingError(f"{origin}: {_explain(str(error))}") from None
 
 
-def _apply_override(content: dict[str, Any], override: str) -> None:
+def apply_override(content: dict[str, Any], override: str) -> None:
+    """Set one key of plain values: `section.key=value`.
+
+    Raises:
+        TrainingError: the text is of another form.
+    """
     key, separator, value = override.partition("=")
     if not separator:
         raise TrainingError(f"--set takes section.key=value, not {override!r}")

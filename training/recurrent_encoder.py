@@ -52,11 +52,12 @@ class RecurrentEncoder(nn.Module):
     def forward(self, source_ids: Tensor, source_lengths: Tensor) -> EncodedSource:
         """(B, S) ids with (B,) lengths -> what the decoder gets; padding changes nothing."""
         source_ids, lengths = self.fill(source_ids, source_lengths)
-        embedded = self.dropout(self.embedding(source_ids)).to(self.recurrent.weight_hh_l0.dtype)
-        packed = pack_padded_sequence(embedded, lengths.cpu(), batch_first=True, enforce_sorted=False)
+        embedded = self.dropout(self.embedding(source_ids))
+        inputs = embedded.to(self.recurrent.weight_hh_l0.dtype)
+        packed = pack_padded_sequence(inputs, lengths.cpu(), batch_first=True, enforce_sorted=False)
         states, last = self.recurrent(packed)
         memory, _ = pad_packed_sequence(states, batch_first=True, total_length=source_ids.shape[1])
-        return self.encoded(memory, lengths, [last] if isinstance(last, Tensor) else list(last))
+        return self.encoded(memory, lengths, [last] if isinstance(last, Tensor) else list(last), embedded.dtype)
 
     def fill(self, source_ids: Tensor, source_lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Ids and lengths as the network reads them: up to `padded_source_tokens`, where that is set."""
@@ -66,9 +67,8 @@ class RecurrentEncoder(nn.Module):
         filled = F.pad(source_ids.masked_fill(is_padding, END_ID), (0, self.padded_tokens), value=END_ID)
         return filled[:, : self.padded_tokens], torch.full_like(source_lengths, self.padded_tokens)
 
-    def encoded(self, states: Tensor, lengths: Tensor, last: list[Tensor]) -> EncodedSource:
-        """States (B, S, H x directions) of the network -> what the decoder gets."""
-        dtype = self.embedding.weight.dtype
+    def encoded(self, states: Tensor, lengths: Tensor, last: list[Tensor], dtype: torch.dtype) -> EncodedSource:
+        """States (B, S, H x directions) of the network, which may run in higher precision -> what the decoder gets."""
         return EncodedSource(self.projection(states.to(dtype)), lengths, [state.to(dtype) for state in last])
 
     def summary(self, encoded: EncodedSource) -> Tensor:

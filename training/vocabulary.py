@@ -50,6 +50,7 @@ class Vocabulary:
                 model_type=settings.kind,
                 character_coverage=settings.character_coverage,
                 byte_fallback=settings.byte_fallback,
+                input_sentence_size=settings.max_sentences,
                 split_digits=True,
                 pad_id=PAD_ID,
                 unk_id=UNKNOWN_ID,
@@ -67,9 +68,13 @@ class Vocabulary:
     def __len__(self) -> int:
         return int(self._processor.get_piece_size())
 
+    def pieces(self) -> list[str]:
+        """What each id stands for, as the vocabulary writes it."""
+        return [str(self._processor.id_to_piece(index)) for index in range(len(self))]
+
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Ids of each text, without beginning or end of sentence."""
-        ids: list[list[int]] = self._processor.encode(list(texts), num_threads=2)
+        ids: list[list[int]] = self._processor.encode(list(texts), num_threads=-1)
         return ids
 
     def decode(self, ids: Sequence[int]) -> str:

@@ -53,8 +53,10 @@ def align(cross_attention: NDArray[Any]) -> list[Link]:
     """For every target token but the end, the source token with most attention, averaged over the last layer's heads.
 
     Args:
-        cross_attention: (layers, heads, T, S).
+        cross_attention: (layers, heads, T, S); of a model without attention no layers, and then no links.
     """
+    if not len(cross_attention):
+        return []
     weights = cross_attention[-1].mean(axis=0)[:-1, :-1]  # without the ends of sentence
     if not weights.size:
         return []

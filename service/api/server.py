@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from typing import Any
 
 import grpc
@@ -49,8 +48,7 @@ class Server:
         """
         self._settings = settings
         self._metrics = Metrics(version)
-        num_threads = settings.num_threads or len(os.sched_getaffinity(0))
-        self.runtime = Runtime.start(settings.device, num_threads)
+        self.runtime = Runtime.start(settings.device, settings.num_threads)
         bundles = load_bundles(settings.models, self.runtime)
         self.models = Models(ServedModel(bundle, settings, self._metrics, self._on_failure) for bundle in bundles)
         for model in self.models.all():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -22,12 +23,13 @@ class Runtime:
     num_threads: int
 
     @classmethod
-    def start(cls, device: str = "auto", num_threads: int = 1) -> Runtime:
+    def start(cls, device: str = "auto", num_threads: int = 0) -> Runtime:
         """Choose the device and make the process's thread pool; the first call decides its size.
 
         Args:
             device: cpu, cuda, or auto: cuda where this onnxruntime has it, else cpu.
-            num_threads: of the pool that all sessions share; two pools that spin fight for the cores.
+            num_threads: of the pool that all sessions share, for two that spin fight for the cores; 0: one for each
+                core that this process may use.
 
         Raises:
             SettingsError: cuda is asked for and this onnxruntime cannot do it.
@@ -36,7 +38,7 @@ class Runtime:
         if device == "cuda" and not has_cuda:
             raise SettingsError("device cuda: this onnxruntime has no CUDA provider; install the extra seq2serve[cuda]")
         chosen = ("cuda" if has_cuda else "cpu") if device == "auto" else device
-        return cls(chosen, _start_thread_pool(num_threads))
+        return cls(chosen, _start_thread_pool(num_threads or len(os.sched_getaffinity(0))))
 
     def open(self, path: Path) -> ort.InferenceSession:
         """Load a graph.

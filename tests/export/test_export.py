@@ -53,7 +53,7 @@ def random_sources(number: int, size: int, longest: int, seed: int) -> list[list
 
 @pytest.fixture(scope="module")
 def runtime() -> Runtime:
-    return Runtime.start("cpu", 2)
+    return Runtime.start("cpu")
 
 
 def test_onnx_equals_pytorch_token_for_token_on_the_bundled_architecture(tmp_path: Path, runtime: Runtime) -> None:

@@ -55,6 +55,23 @@ def test_cleaning_duplicates_and_leaks(tmp_path: Path) -> None:
     assert written["kept"] == {"train": 2, "development": 1, "test": 1}
 
 
+def test_given_held_out_text_stays_whole_and_first(tmp_path: Path) -> None:
+    pairs = [Pair("Open", "열기", "a"), Pair("save", "저장", "held-out"), Pair("New", "새로", "held-out")]
+    development = [Pair("Save", "저장", "news"), Pair("SAVE", "SAVE", "news"), Pair("Close", "", "news")]
+    test = [Pair("Close", "닫기", "more"), Pair("new", "새", "more")]
+    report = prepare([*pairs, Pair("close.", "닫음", "a")], RECIPE, tmp_path, development, test)
+    assert read_pairs(tmp_path / "train.tsv") == [("Open", "열기")]
+    assert read_pairs(tmp_path / "development.tsv") == [("Save", "저장"), ("SAVE", "SAVE"), ("Close", "")]
+    assert read_pairs(tmp_path / "test.tsv") == [("Close", "닫기"), ("new", "새")]
+    assert report.to_dict()["origins"] == {"train": {"a": 1}, "development": {"news": 3}, "test": {"more": 2}}
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "development.tsv",
+        "report.json",
+        "test.tsv",
+        "train.tsv",
+    ]
+
+
 def test_nothing_left_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="no pair is left for development"):
         prepare([Pair("Save", "저장", "a")], RECIPE, tmp_path)
@@ -100,7 +117,7 @@ def test_catalogs(tmp_path: Path, kind: str) -> None:
         ("a.tsv", b"one column\n", "a.tsv:1: expected source, tab, target"),
         ("a.tsv", b"a\t\xff\n", "not UTF-8"),
         ("a.tsv.gz", b"not gzip", "cannot be unpacked"),
-        ("a.csv", b"", "expected .tsv, .po, .mo, or two files"),
+        ("a.csv", b"", "expected .tsv, .po, .mo, or SOURCE,TARGET"),
         ("a.mo", b"nonsense", "not a gettext catalog"),
     ],
 )
@@ -113,7 +130,7 @@ def test_wrong_input_is_told(tmp_path: Path, name: str, content: bytes, message:
 def test_files_of_unequal_length_are_told(tmp_path: Path) -> None:
     (tmp_path / "en").write_text("a\nb\n")
     (tmp_path / "ko").write_text("가\n")
-    with pytest.raises(TrainingError, match="differ in their number of lines"):
+    with pytest.raises(TrainingError, match="ko ends before line 2: .* are not aligned"):
         list(read_input(f"{tmp_path}/en,{tmp_path}/ko"))
     with pytest.raises(TrainingError, match="missing"):
         list(read_input(str(tmp_path / "none.tsv")))

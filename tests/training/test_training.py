@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests import synthetic
 from training.__main__ import main
 from training.checkpoint import Checkpoint, average, step_checkpoints
 from training.data import BatchStream, ParallelData, read_pairs
@@ -30,17 +29,6 @@ OVERRIDES = (
     "model.num_decoder_layers=1",
     "data.batch_tokens=128",
 )
-
-
-@pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    directory = tmp_path_factory.mktemp("prepared")
-    (directory / "recipe.yaml").write_text(synthetic.RECIPE)
-    synthetic.write_tsv(str(directory / "pairs.tsv"), number=400)
-    recipe, data = str(directory / "recipe.yaml"), str(directory)
-    assert main(["prepare", recipe, "--input", f"{directory}/pairs.tsv", "--output", data]) == 0
-    assert main(["vocabulary", recipe, "--data", data]) == 0
-    return directory
 
 
 def make_trainer(prepared: Path, directory: Path, *overrides: str) -> Trainer:

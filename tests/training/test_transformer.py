@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from training.attention import CrossAttention, SelfAttention, attention_weights, length_mask
+from training.attention import CrossAttention, SelfAttention, attention, attention_weights, length_mask
 from training.model_settings import TransformerSettings
 from training.positions import sinusoidal_positions
 from training.search import greedy
@@ -35,6 +35,17 @@ def test_attention_weights_are_the_softmax_of_scaled_products() -> None:
     total = sum(math.exp(score) for score in scores)
     expected = [math.exp(score) / total for score in scores]
     assert attention_weights(query, key, None).flatten().tolist() == pytest.approx(expected)
+
+
+def test_attention_in_bfloat16_is_that_of_float32_rounded_once() -> None:
+    torch.manual_seed(1)
+    query, key, value = (torch.randn(2, 4, 5, 8, dtype=torch.bfloat16) for _ in range(3))
+    mask = length_mask(torch.tensor([5, 2]), 5)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = attention(query, key, value, mask, 0.0)
+    expected = attention_weights(query.float(), key.float(), mask) @ value.float()
+    assert found.dtype == torch.bfloat16
+    torch.testing.assert_close(found.float(), expected, rtol=2**-7, atol=1e-5)
 
 
 def test_masked_positions_get_no_weight_and_rows_sum_to_one() -> None:
