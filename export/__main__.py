@@ -1,4 +1,4 @@
-"""The command line: python -m export [--from marian] CHECKPOINT BUNDLE [--precision float32|int8|float16]."""
+"""The command line: python -m export [--from ORIGIN] CHECKPOINT BUNDLE [--precision float32|int8|float16]."""
 
 from __future__ import annotations
 
@@ -8,13 +8,17 @@ from pathlib import Path
 from typing import get_args
 
 from export.errors import ExportError
+from export.importers.g2p import import_g2p
 from export.importers.marian import import_marian
+from export.importers.netra import import_netra
 from export.parity import ParityError
 from export.writer import ExportOptions, export, read_scores
 from service.bundle.manifest import Precision
 from service.errors import BundleError
 from training.checkpoint import Checkpoint
 from training.errors import TrainingError
+
+PACKAGES = {"g2p-en": import_g2p, "netra-transliterate": import_netra}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -61,11 +65,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--from",
         dest="origin",
-        choices=["training", "marian"],
+        choices=["training", "marian", *PACKAGES],
         default="training",
-        help="marian: a Hugging Face directory of a Marian model, such as those of OPUS-MT, in safetensors",
+        help="marian: a Hugging Face directory of a Marian model, such as those of OPUS-MT, in safetensors; g2p-en and "
+        "netra-transliterate: the folder with the weights in the PyPI package of that name",
     )
-    parser.add_argument("--source-language", help="BCP-47 code; with --from; default: what the directory says")
+    parser.add_argument("--source-language", help="BCP-47 code; with --from marian; default: what the directory says")
     parser.add_argument("--target-language", help="likewise")
     parser.add_argument("--precision", choices=get_args(Precision), default="float32")
     parser.add_argument("--name", help="what clients call the model; default: the recipe's name")
@@ -81,7 +86,9 @@ def _read_checkpoint(options: argparse.Namespace) -> Checkpoint:
     if options.origin == "marian":
         return import_marian(options.checkpoint, options.source_language, options.target_language)
     if options.source_language or options.target_language:
-        raise ExportError("--source-language and --target-language go with --from: a checkpoint knows its languages")
+        raise ExportError("--source-language and --target-language go with --from marian: others know their languages")
+    if options.origin in PACKAGES:
+        return PACKAGES[options.origin](options.checkpoint)
     return Checkpoint.load(options.checkpoint)
 
 

@@ -138,7 +138,7 @@ class DecoderGraph(nn.Module):
         if self.layout.has_attention and not self.layout.padded_tokens:
             source = _cut(source, source_lengths)
         current = self.layout.state(source_lengths, source, own)
-        log_probs = self.model.logits(self.model.step(token_ids, current)).float().log_softmax(dim=-1)  # (n, V)
+        log_probs = self.model.log_probs(self.model.step(token_ids, current))  # (n, V)
         top_log_probs, top_ids = top_k(log_probs, num_candidates)
         return top_ids, top_log_probs, log_probs, *self.layout.of_hypothesis(current)
 
@@ -186,7 +186,7 @@ class ExplainEnd(nn.Module):
         self, outputs: list[Tensor], source_ids: Tensor, source_lengths: Tensor, target_ids: Tensor
     ) -> tuple[Tensor, ...]:
         """Readouts (T - 1, B, R) and weights (T - 1, B, S) -> see `Exportable`; there are no maps of self-attention."""
-        log_probs = self.model.logits(outputs[0].transpose(0, 1)).float().log_softmax(dim=-1)
+        log_probs = self.model.log_probs(outputs[0].transpose(0, 1))
         chosen = log_probs.gather(2, target_ids[:, 1:, None])[:, :, 0]
         batch, source_length, target_length = *source_ids.shape, target_ids.shape[1] - 1
         encoder_maps = log_probs.new_zeros(batch, 0, 1, source_length, source_length)

@@ -52,12 +52,10 @@ class TransformerSettings(Section, frozen=True, tag_field=FAMILY, tag=TRANSFORME
     def __post_init__(self) -> None:
         if self.model_size % self.num_heads:
             raise ValueError("model_size must be a multiple of num_heads")
-        if self.model_size % 2:
-            raise ValueError("model_size must be even: half of it are sines, half cosines")
+        if self.head_size % 8:
+            raise ValueError("model_size / num_heads must be a multiple of 8: attention is served in whole vectors")
         if self.num_key_value_heads and self.num_heads % self.num_key_value_heads:
             raise ValueError("num_heads must be a multiple of num_key_value_heads")
-        if self.positions == "rotary" and self.head_size % 2:
-            raise ValueError("positions rotary needs an even model_size / num_heads")
 
 
 class RnnSettings(Section, frozen=True, tag_field=FAMILY, tag=RNN):

@@ -49,11 +49,12 @@ def make_model(changes: dict[str, object]) -> Transformer:
 
 
 def test_rms_norm_by_hand() -> None:
-    norm = normalization(TransformerSettings(model_size=4, num_heads=1, normalization="rms"))
-    norm.weight.data = torch.tensor([1.0, 2.0, 1.0, 0.5])
-    root = math.sqrt((1 + 4 + 4 + 16) / 4)
-    expected = [1 / root, 2 * 2 / root, -2 / root, 0.5 * 4 / root]
-    assert norm(torch.tensor([1.0, 2.0, -2.0, 4.0])).tolist() == pytest.approx(expected, rel=1e-5)
+    norm = normalization(TransformerSettings(model_size=8, num_heads=1, normalization="rms"))
+    norm.weight.data = torch.tensor([1.0, 2.0, 1.0, 0.5, 1.0, 1.0, 1.0, 1.0])
+    root = math.sqrt((1 + 4 + 4 + 16 + 3) / 8)
+    expected = [1 / root, 2 * 2 / root, -2 / root, 0.5 * 4 / root, 1 / root, -1 / root, 0.0, 1 / root]
+    values = torch.tensor([1.0, 2.0, -2.0, 4.0, 1.0, -1.0, 0.0, 1.0])
+    assert norm(values).tolist() == pytest.approx(expected, rel=1e-5)
 
 
 def test_swiglu_by_hand() -> None:
@@ -193,7 +194,7 @@ def test_banned_padding_has_its_share_and_is_never_said() -> None:
     ("changes", "message"),
     [
         ({"num_key_value_heads": 3}, "num_heads must be a multiple of num_key_value_heads"),
-        ({"positions": "rotary", "model_size": 36, "num_heads": 12}, "positions rotary needs an even"),
+        ({"model_size": 36, "num_heads": 3}, "multiple of 8"),
         ({"activation": "tanh"}, "activation"),
         ({"normalization": "batch"}, "normalization"),
     ],
