@@ -108,7 +108,7 @@ def test_the_served_engine_translates_as_transformers_does(name: str, alpha: flo
     directory, bundle_directory = tmp_path / "marian", tmp_path / "bundle"
     theirs = write_marian(directory, **MODELS[name])  # type: ignore[arg-type]
     assert main(["--from", "marian", str(directory), str(bundle_directory), "--target-language", "pt"]) == 0
-    bundle = Bundle.load(bundle_directory, Runtime.start("cpu", 2))
+    bundle = Bundle.load(bundle_directory, Runtime.start("cpu"))
     manifest, target = bundle.manifest, bundle.target_tokenizer
     assert (manifest.source_language, manifest.target_language, manifest.name) == ("en", "pt", "marian-en-pt")
     assert manifest.parity.identical_translations == 32
