@@ -39,7 +39,8 @@ async def test_the_served_model_has_learned_the_language(serve: Serve, model: st
 async def test_the_server_says_what_pytorch_says(serve: Serve, synthetic_run: Path) -> None:
     checkpoint = Checkpoint.load(synthetic_run / "averaged.pt")
     sources = synthetic.sentences(100, seed=98)
-    expected = translate(checkpoint.build_model(), checkpoint.source_vocabulary, checkpoint.target_vocabulary, sources)
+    vocabularies = checkpoint.source_vocabulary, checkpoint.target_vocabulary
+    expected = translate(checkpoint.build_model(), *vocabularies, sources, longest=32)
     async with serve() as (_, channel):
         assert await translate_over_grpc(channel, sources, "exact") == expected
 
