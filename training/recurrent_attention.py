@@ -10,9 +10,6 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-ROUNDING = 1e-3
-"""The edge of a window, where a saturated prediction often puts a position, is inside however it is rounded."""
-
 
 class AdditiveScore(nn.Module):
     """v · tanh(W query + U memory): Bahdanau et al. (2015), A.1.2, and "concat" of Luong et al. (2015), section 3.1."""
@@ -125,6 +122,6 @@ class RecurrentAttention(nn.Module):
             weights = scores.masked_fill(~allowed, float("-inf")).softmax(dim=-1)
         else:
             distances = self.window.distances(query, lengths, num_positions)
-            allowed = allowed & (distances.abs() <= self.window.width + ROUNDING)
+            allowed = allowed & (distances.abs() <= self.window.width)
             weights = scores.masked_fill(~allowed, float("-inf")).softmax(dim=-1) * self.window.fall_off(distances)
         return weights @ memory, weights

@@ -23,8 +23,8 @@ from training.vocabulary import BEGIN_ID, END_ID, Vocabulary, VocabularySettings
 LONGEST = 30
 
 
-def make_checkpoint(scale: float = 3.0, **changes: object) -> Checkpoint:
-    """Random weights, large enough for translations to differ."""
+def make_checkpoint(scale: float = 2.0, **changes: object) -> Checkpoint:
+    """Random weights, large enough for translations to differ, not so large that rounding decides."""
     torch.manual_seed(0)
     settings = {**SMALL, "embedding_size": 24, "hidden_size": 32, "readout_size": 24, **changes}
     if "padded_source_tokens" in settings:
