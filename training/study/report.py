@@ -34,13 +34,7 @@ def write_report(study: Study, results: Sequence[Result], facts: dict[str, str],
         _lengths(results),
         *(f"![{picture}]({picture})" for picture in pictures),
         "## How",
-        "\n".join(f"- {name}: {fact}" for name, fact in facts.items()),
-        f"- sacrebleu: `{results[0].quality.all.bleu_signature}`, `{results[0].quality.all.chrf_signature}`",
-        "- Translations are greedy, by the checkpoint with the best development loss.",
-        "- Systems were trained in turns, some steps of each, so that whatever slowed the machine slowed all of them. "
-        "Training time includes validation.",
-        "- Served: float32 bundles, `python -m service.client --file`, client on the same machine; the median of three "
-        "rounds in turns.",
+        _how(results, facts),
     ]
     path = directory / "README.md"
     path.write_text("\n\n".join(sections) + "\n", encoding="utf-8")
@@ -80,6 +74,19 @@ def _overview(results: Sequence[Result]) -> str:
         for result in results
     )
     return _table(header, rows)
+
+
+def _how(results: Sequence[Result], facts: dict[str, str]) -> str:
+    quality = results[0].quality.all
+    lines = [
+        *(f"{name}: {fact}" for name, fact in facts.items()),
+        f"sacrebleu: `{quality.bleu_signature}`, `{quality.chrf_signature}`",
+        "Translations are greedy, by the checkpoint with the best development loss.",
+        "Systems were trained in turns, some steps of each, so that whatever slowed the machine slowed all of them.",
+        "Training time includes validation.",
+        "Served: float32 bundles, `python -m service.client --file` on the same machine; the median of three rounds.",
+    ]
+    return "\n".join(f"- {line}" for line in lines)
 
 
 def _comparison(results: Sequence[Result]) -> str:
