@@ -20,6 +20,7 @@ SMALLER = {
     "model.num_encoder_layers": 1,
     "model.num_decoder_layers": 1,
     "model.model_size": 32,
+    "model.num_heads": 4,
     "model.feed_forward_size": 64,
     "trainer.max_steps": 4,
     "trainer.save_every_steps": 2,
