@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from service.bundle.manifest import Manifest
+from service.bundle.manifest import Manifest, Training
 
 
 def model_card(manifest: Manifest, notes: str = "") -> str:
@@ -18,9 +18,7 @@ def model_card(manifest: Manifest, notes: str = "") -> str:
         f"- limits: {manifest.limits.max_source_tokens} source, {manifest.limits.max_target_tokens} target tokens "
         "per sentence\n",
         "## Training\n",
-        f"- recipe: {training.recipe['name']}, code at {training.commit}",
-        f"- {training.steps:,} steps, {training.target_tokens:,} target tokens, {training.hours} hours",
-        f"- data: {training.data} (SHA-256 {training.data_sha256})\n",
+        _training(training),
         "## Scores\n",
         _scores(manifest),
         "\n## Export\n",
@@ -38,6 +36,17 @@ def model_card(manifest: Manifest, notes: str = "") -> str:
         sections += ["\n## Notes\n", notes]
     sections += ["\n## Licence\n", manifest.licence]
     return "\n".join(sections) + "\n"
+
+
+def _training(training: Training) -> str:
+    if not training.steps:
+        return f"Not by this project. Data: {training.data}.\n"
+    lines = [
+        f"recipe: {training.recipe['name']}, code at {training.commit}",
+        f"{training.steps:,} steps, {training.target_tokens:,} target tokens, {training.hours} hours",
+        f"data: {training.data} (SHA-256 {training.data_sha256})\n",
+    ]
+    return "\n".join(f"- {line}" for line in lines)
 
 
 def _scores(manifest: Manifest) -> str:

@@ -149,6 +149,7 @@ def test_what_they_read_is_normalised(packages: Path) -> None:
         tokenizer = Tokenizer(packages / name / "source.model")
         assert tokenizer.encode("Phnom-Penh 2!") == tokenizer.encode("phnompenh")
         assert len(tokenizer.encode("phnompenh")) == 9
+        assert "Not by this project. Data: " in (packages / name / "MODEL_CARD.md").read_text()
 
 
 def test_wrong_folders_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
