@@ -27,6 +27,8 @@ SMALL: dict[str, object] = {
     "dropout": 0.0,
 }
 OPTIONS: dict[str, dict[str, object]] = {
+    "pre": {"norm": "pre"},
+    "post": {"norm": "post"},
     "rms": {"normalization": "rms"},
     "rms, post": {"normalization": "rms", "norm": "post"},
     "gelu": {"activation": "gelu"},
