@@ -1,4 +1,4 @@
-"""The command line: python -m training corpus | prepare | vocabulary | train | study | evaluate."""
+"""The command line: python -m training corpus | prepare | vocabulary | train | average | study | evaluate | …"""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import argparse
 import itertools
 import json
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from training import corpus
 from training.errors import TrainingError
+from training.evaluation import commands as evaluation
 from training.study import command as study
 
 if TYPE_CHECKING:
@@ -48,7 +48,17 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="FILE",
-        help="FILE.tsv, FILE.po, FILE.mo, or SOURCE,TARGET[,ORIGIN]; text also as .gz or .xz; may be repeated",
+        help="FILE.tsv, FILE.po, FILE.mo, or SOURCE,TARGET[,ORIGIN]; text also as .gz or .xz; may be repeated; of a "
+        "recipe with several language pairs en-de:FILE, which is read in every direction that the recipe has",
+    )
+    command.add_argument(
+        "--synthetic",
+        action="append",
+        default=[],
+        metavar="ORIGIN=FILE",
+        help="pairs of which a model wrote one side, all of one origin, such as back-translated=bt.tsv.gz: for "
+        "training alone; may be repeated; of a recipe with several language pairs ORIGIN=en-de:FILE, which is read in "
+        "this direction only",
     )
     for split in ("development", "test"):
         command.add_argument(
@@ -64,12 +74,18 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("vocabulary", help="learn subwords from prepared text")
     _add_recipe(command)
     command.add_argument("--data", type=Path, required=True, help="directory of prepared text")
+    command.add_argument(
+        "--from", dest="origin", type=Path, metavar="CHECKPOINT", help="take a trained model's vocabulary over"
+    )
     command.set_defaults(run=_vocabulary)
 
     command = commands.add_parser("train", help="train a model; resumes where the output directory has a checkpoint")
     _add_recipe(command)
     command.add_argument("--data", type=Path, required=True, help="directory of prepared text with its vocabulary")
     command.add_argument("--output", type=Path, required=True, help="directory of checkpoints")
+    command.add_argument(
+        "--initialize-from", type=Path, metavar="CHECKPOINT", help="begin with a trained model's weights"
+    )
     command.add_argument("--device", default="auto", help="cpu, cuda, or auto (default)")
     command.set_defaults(run=_train)
 
@@ -77,13 +93,12 @@ def _parser() -> argparse.ArgumentParser:
     study.add_arguments(command)
     command.set_defaults(run=study.run)
 
-    command = commands.add_parser("evaluate", help="translate a test set and print BLEU and chrF")
-    command.add_argument("checkpoint", type=Path, nargs="?", help="translate with this one")
-    command.add_argument("--translations", type=Path, help="score this file instead: a translation for each pair")
-    command.add_argument("--data", required=True, metavar="FILE", help="as --input of prepare")
-    command.add_argument("--limit", type=int, help="first so many pairs only")
-    command.add_argument("--output", type=Path, help="write source, translation and reference as TSV")
-    command.set_defaults(run=_evaluate)
+    command = commands.add_parser("average", help="the mean of several checkpoints' weights, of one run or of several")
+    command.add_argument("checkpoints", type=Path, nargs="+", help=".pt files of one model")
+    command.add_argument("--output", type=Path, required=True, help="a .pt file")
+    command.set_defaults(run=_average)
+
+    evaluation.add_commands(commands)
     return parser
 
 
@@ -95,25 +110,33 @@ def _add_recipe(command: argparse.ArgumentParser) -> None:
 
 
 def _prepare(options: argparse.Namespace) -> int:
+    from training.inputs import read_inputs
     from training.prepare import prepare
-    from training.readers import read_input
     from training.recipe import load_recipe
+    from training.synthetic import read_synthetic
 
     recipe = load_recipe(options.recipe, tuple(options.set))
     pairs, development, test = (
-        itertools.chain.from_iterable(read_input(specification) for specification in specifications)
-        for specifications in (options.input, options.development, options.test)
+        read_inputs(specifications, recipe) for specifications in (options.input, options.development, options.test)
     )
-    report = prepare(pairs, recipe, options.output, development, test).to_dict()
+    synthetic = itertools.chain.from_iterable([read_synthetic(one, recipe) for one in options.synthetic])
+    report = prepare(pairs, recipe, options.output, development, test, synthetic).to_dict()
     print(json.dumps({key: report[key] for key in ("read", "dropped", "kept")}, indent=2))
+    if report["missing_origins"]:
+        print(f"warning: held out, but in no input: {report['missing_origins']}", file=sys.stderr)
     return 0
 
 
 def _vocabulary(options: argparse.Namespace) -> int:
-    from training.build_vocabularies import build_vocabularies
+    from training.build_vocabularies import build_vocabularies, extend_vocabularies
+    from training.checkpoint import Checkpoint
     from training.recipe import load_recipe
 
-    source, target = build_vocabularies(load_recipe(options.recipe, tuple(options.set)), options.data)
+    recipe = load_recipe(options.recipe, tuple(options.set))
+    if options.origin:
+        source, target = extend_vocabularies(recipe, Checkpoint.load(options.origin), options.data)
+    else:
+        source, target = build_vocabularies(recipe, options.data, options.data)
     print(f"{options.data}/source.model: {len(source)} pieces; target.model: {len(target)} pieces")
     return 0
 
@@ -129,7 +152,8 @@ def _train(options: argparse.Namespace) -> int:
 
 
 def _train_on(device: torch.device, recipe: Recipe, options: argparse.Namespace) -> None:
-    from training.data import ParallelData
+    from training.checkpoint import Checkpoint
+    from training.data import read_texts
     from training.process_group import ProcessGroup
     from training.provenance import describe_provenance
     from training.trainer import Trainer, count_parameters
@@ -137,65 +161,30 @@ def _train_on(device: torch.device, recipe: Recipe, options: argparse.Namespace)
 
     source = Vocabulary.load(options.data / "source.model")
     target = Vocabulary.load(options.data / "target.model")
-    train = ParallelData.read(options.data / "train.tsv", source, target, recipe.data)
-    development = ParallelData.read(options.data / "development.tsv", source, target, recipe.data)
+    train, development = read_texts(recipe, options.data, source, target)
     provenance = describe_provenance(options.data) if ProcessGroup.current().is_first else None
     trainer = Trainer(recipe, source, target, train, development, options.output, device, provenance)
     is_resumed = trainer.resume()
+    if options.initialize_from and not is_resumed:
+        trainer.initialize(Checkpoint.load(options.initialize_from))
+    origin = f"with the weights of {options.initialize_from}" if options.initialize_from else "from the beginning"
     if trainer.processes.is_first:
         print(
-            f"{recipe.name}: {count_parameters(trainer.model):,} parameters, {len(train):,} pairs, "
+            f"{recipe.name}: {count_parameters(trainer.model):,} parameters, {len(train[0]):,} pairs, "
             + (f"{trainer.processes.size} processes on " if trainer.processes.size > 1 else "")
             + f"{device.type}, "
-            + (f"resumed at step {trainer.step}" if is_resumed else "from the beginning"),
+            + (f"resumed at step {trainer.step}" if is_resumed else origin),
             flush=True,
         )
     trainer.run()
 
 
-def _evaluate(options: argparse.Namespace) -> int:
-    from training.evaluate import score
-    from training.readers import read_input
+def _average(options: argparse.Namespace) -> int:
+    from training.checkpoint import average
 
-    pairs = list(itertools.islice(read_input(options.data), options.limit))
-    if not pairs:
-        raise TrainingError(f"{options.data} holds no pairs")
-    if (options.checkpoint is None) == (options.translations is None):
-        raise TrainingError("evaluate takes either a checkpoint or --translations")
-    if options.checkpoint:
-        translations = _translate(options.checkpoint, [pair.source for pair in pairs])
-    else:
-        translations = _read_lines(options.translations)
-    if len(translations) != len(pairs):
-        raise TrainingError(f"{len(translations)} translations of {len(pairs)} sentences")
-    print(json.dumps(asdict(score(translations, [pair.target for pair in pairs])), indent=2))
-    if options.output:
-        with options.output.open("w", encoding="utf-8") as file:
-            for pair, translation in zip(pairs, translations, strict=True):
-                file.write(f"{pair.source}\t{translation}\t{pair.target}\n")
+    average(options.checkpoints).save(options.output)
+    print(f"{options.output}: the mean of {len(options.checkpoints)} checkpoints")
     return 0
-
-
-def _translate(path: Path, texts: list[str]) -> list[str]:
-    from training.checkpoint import Checkpoint
-    from training.search import translate
-
-    checkpoint = Checkpoint.load(path)
-    limits = checkpoint.recipe.data
-    return translate(
-        checkpoint.build_model(),
-        checkpoint.source_vocabulary,
-        checkpoint.target_vocabulary,
-        texts,
-        min(limits.max_source_tokens, limits.max_target_tokens),
-    )
-
-
-def _read_lines(path: Path) -> list[str]:
-    try:
-        return path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise TrainingError(f"--translations {path}: {error}") from None
 
 
 if __name__ == "__main__":

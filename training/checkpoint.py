@@ -98,16 +98,25 @@ def average(paths: Sequence[Path]) -> Checkpoint:
     if not paths:
         raise TrainingError("no checkpoints to average")
     total: dict[str, Tensor] = {}
+    identity: tuple[Any, ...] | None = None
     for path in paths:
         latest = Checkpoint.load(path)
-        if total and total.keys() != latest.weights.keys():
-            raise TrainingError(f"{path} is not of the same model as {paths[0]}")
+        if identity is None:
+            identity = _identity(latest)
+        elif identity != _identity(latest):
+            raise TrainingError(f"{path} is not of the same model as {paths[0]}: settings or vocabularies differ")
         for name, weight in latest.weights.items():
             total[name] = total[name] + weight.double() if name in total else weight.double()
     latest.weights = {name: (weight / len(paths)).float() for name, weight in total.items()}
     latest.progress = latest.progress | {"averaged_checkpoints": len(paths)}
     latest.trainer = {}
     return latest
+
+
+def _identity(checkpoint: Checkpoint) -> tuple[Any, ...]:
+    """What checkpoints must share for a mean of their weights to be a model."""
+    shapes = {name: weight.shape for name, weight in checkpoint.weights.items()}
+    return checkpoint.recipe.model, checkpoint.source_vocabulary.model, checkpoint.target_vocabulary.model, shapes
 
 
 _STEP = re.compile(r"step-(\d+)\.pt$")

@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from training.bucketing import bucketed_batches
-from training.encoding import encoded, iterate_pairs
-from training.recipe import DataSettings
+from training.encoding import Reading, encoded, iterate_pairs
+from training.recipe import DataSettings, Recipe
 from training.sequences import Sequences
 from training.vocabulary import BEGIN_ID, END_ID, PAD_ID, Vocabulary
+
+AS_IT_IS = Reading()
 
 
 @dataclass(frozen=True)
@@ -57,14 +59,19 @@ class ParallelData:
 
     @classmethod
     def read(
-        cls, path: Path, source_vocabulary: Vocabulary, target_vocabulary: Vocabulary, settings: DataSettings
+        cls,
+        path: Path,
+        source_vocabulary: Vocabulary,
+        target_vocabulary: Vocabulary,
+        settings: DataSettings,
+        reading: Reading = AS_IT_IS,
     ) -> ParallelData:
         """A prepared TSV file, through the ids kept beside it; pairs longer than the settings allow are left out.
 
         Raises:
             TrainingError: the file is missing or holds no pair that fits.
         """
-        return cls(*encoded(path, source_vocabulary, target_vocabulary, settings))
+        return cls(*encoded(path, source_vocabulary, target_vocabulary, settings, reading))
 
     def __len__(self) -> int:
         return len(self.sources)
@@ -96,15 +103,33 @@ class ParallelData:
         )
 
 
+def read_texts(
+    recipe: Recipe, directory: Path, source_vocabulary: Vocabulary, target_vocabulary: Vocabulary
+) -> tuple[list[ParallelData], ParallelData]:
+    """The versions of the training text, and the development text, of a directory of prepared text.
+
+    Raises:
+        TrainingError: a file is missing or holds no pair that fits.
+    """
+
+    def read(name: str, version: int | None) -> ParallelData:
+        reading = Reading(recipe.protected_spans, recipe.augmentation, recipe.seed, version)
+        return ParallelData.read(directory / name, source_vocabulary, target_vocabulary, recipe.data, reading)
+
+    versions = [read("train.tsv", version) for version in range(recipe.augmentation.num_versions)]
+    return versions, read("development.tsv", None)
+
+
 @dataclass
 class BatchStream:
     """Endless training batches; `epoch` and `position` say where it stands, so that a run can resume.
 
+    Epochs take turns at the versions of the data.
     Several processes take turns: batch k of the stream is for the process whose rank is k mod `num_processes`.
     `epoch` and `position` are those of the whole stream after a round, the same in every process.
     """
 
-    data: ParallelData
+    versions: Sequence[ParallelData]
     settings: DataSettings
     seed: int
     epoch: int = 0
@@ -116,14 +141,16 @@ class BatchStream:
         everyone = self._iterate_indices()
         while True:
             turns = list(itertools.islice(everyone, self.num_processes))
-            yield self.data.batch(turns[self.rank])
+            data, indices = turns[self.rank]
+            yield data.batch(indices)
 
-    def _iterate_indices(self) -> Iterator[NDArray[np.int64]]:
+    def _iterate_indices(self) -> Iterator[tuple[ParallelData, NDArray[np.int64]]]:
         while True:
-            batches = self.data.iterate_batches(self.settings, seed=self.seed + self.epoch)
+            data = self.versions[self.epoch % len(self.versions)]
+            batches = data.iterate_batches(self.settings, seed=self.seed + self.epoch)
             for indices in itertools.islice(batches, self.position, None):
                 self.position += 1
-                yield indices
+                yield data, indices
             self.epoch, self.position = self.epoch + 1, 0
 
 

@@ -5,27 +5,61 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from training.atomic import locked, new_directory
+from training.augmentation import AugmentationSettings, augmented
 from training.errors import TrainingError
+from training.protected_spans import ProtectedSpanSettings, protect_pair
 from training.recipe import DataSettings
 from training.sequences import Sequences, SequenceWriter
 from training.vocabulary import END_ID, Vocabulary
 
-FORMAT = 1
+FORMAT = 2
 PAIRS_AT_A_TIME = 50_000
 
 
+@dataclass(frozen=True)
+class Reading:
+    """How text is read on its way to ids."""
+
+    protected_spans: ProtectedSpanSettings = ProtectedSpanSettings()
+    augmentation: AugmentationSettings = AugmentationSettings()
+    seed: int = 1
+    version: int | None = None
+    """Of the training text. None reads the text as it is, with protected spans as symbols."""
+
+    def pairs(self, pairs: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+        """What the model is to read and to write."""
+        if self.version is not None:
+            return augmented(pairs, self.augmentation, self.protected_spans, self.seed, self.version)
+        return (protect_pair(source, target, self.protected_spans) for source, target in pairs)
+
+    def encode(self, vocabulary: Vocabulary, texts: list[str], place: int) -> list[list[int]]:
+        """Ids of each text; `place` is how many came before."""
+        if self.version is None or not self.augmentation.sampling_alpha:
+            return vocabulary.encode(texts)
+        seed = zlib.crc32(f"{self.seed} {self.version} {place}".encode())
+        return vocabulary.sample(texts, self.augmentation.sampling_alpha, seed)
+
+
 def encoded(
-    path: Path, source_vocabulary: Vocabulary, target_vocabulary: Vocabulary, settings: DataSettings
+    path: Path,
+    source_vocabulary: Vocabulary,
+    target_vocabulary: Vocabulary,
+    settings: DataSettings,
+    reading: Reading,
 ) -> tuple[Sequences, Sequences]:
     """The ids of a prepared TSV file, mapped from `encoded/` beside it; encoded first where they are not there yet.
 
     Pairs longer than the settings allow are left out. Sources end with end of sentence, targets carry neither end nor
-    beginning. The directory's name is a hash of the text, both vocabularies and the limits, so that whatever changes
-    is encoded anew. It is written by one process at a time, in chunks, and appears whole or not at all.
+    beginning. The directory's name is a hash of the text, how it is read, both vocabularies and the limits, so that
+    whatever changes is encoded anew. It is written by one process at a time, in chunks, and appears whole or not.
 
     Raises:
         TrainingError: the file is missing or holds no pair that fits, or the encoded files cannot be written
@@ -34,12 +68,13 @@ def encoded(
     if not path.is_file():
         raise TrainingError(f"{path} is missing: run `python -m training prepare` first")
     id_type = "<u2" if max(len(source_vocabulary), len(target_vocabulary)) <= 2**16 else "<i4"
-    directory = path.parent / "encoded" / f"{path.stem}-{_key(path, source_vocabulary, target_vocabulary, settings)}"
+    key = _key(path, source_vocabulary, target_vocabulary, settings, reading)
+    directory = path.parent / "encoded" / f"{path.stem}-{key}"
     try:
         directory.parent.mkdir(exist_ok=True)
         with locked(directory.parent / "lock"):
             if not directory.is_dir():
-                pairs = _fitting_pairs(path, source_vocabulary, target_vocabulary, settings)
+                pairs = _fitting_pairs(path, source_vocabulary, target_vocabulary, settings, reading)
                 _write(directory, pairs, id_type, origin=path)
     except OSError as error:
         raise TrainingError(f"{directory} cannot be written: {error}") from None
@@ -65,21 +100,33 @@ def iterate_pairs(path: Path) -> Iterator[tuple[str, str]]:
             yield columns[0], columns[1]
 
 
-def _key(path: Path, source_vocabulary: Vocabulary, target_vocabulary: Vocabulary, settings: DataSettings) -> str:
+def _key(
+    path: Path,
+    source_vocabulary: Vocabulary,
+    target_vocabulary: Vocabulary,
+    settings: DataSettings,
+    reading: Reading,
+) -> str:
     with path.open("rb") as file:
         text = hashlib.file_digest(file, "sha256").hexdigest()
     vocabularies = [hashlib.sha256(v.model).hexdigest() for v in (source_vocabulary, target_vocabulary)]
     limits = [settings.max_source_tokens, settings.max_target_tokens]
-    return hashlib.sha256(json.dumps([FORMAT, text, vocabularies, limits]).encode()).hexdigest()[:16]
+    how = msgspec.to_builtins(reading)
+    return hashlib.sha256(json.dumps([FORMAT, text, vocabularies, limits, how]).encode()).hexdigest()[:16]
 
 
 def _fitting_pairs(
-    path: Path, source_vocabulary: Vocabulary, target_vocabulary: Vocabulary, settings: DataSettings
+    path: Path,
+    source_vocabulary: Vocabulary,
+    target_vocabulary: Vocabulary,
+    settings: DataSettings,
+    reading: Reading,
 ) -> Iterator[list[tuple[list[int], list[int]]]]:
-    pairs = iterate_pairs(path)
+    pairs, num_read = reading.pairs(iterate_pairs(path)), 0
     while chunk := list(itertools.islice(pairs, PAIRS_AT_A_TIME)):
-        sources = source_vocabulary.encode([source for source, _ in chunk])
-        targets = target_vocabulary.encode([target for _, target in chunk])
+        sources = reading.encode(source_vocabulary, [source for source, _ in chunk], num_read)
+        targets = reading.encode(target_vocabulary, [target for _, target in chunk], num_read)
+        num_read += len(chunk)
         yield [
             ([*source, END_ID], target)
             for source, target in zip(sources, targets, strict=True)

@@ -14,6 +14,7 @@ from typing import IO, Any, cast
 import polib
 
 from training.errors import TrainingError
+from training.language_pairs import LanguagePair
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,8 @@ class Pair:
     source: str
     target: str
     origin: str
+    languages: LanguagePair | None = None
+    """None: those of the recipe, which has only one pair."""
 
 
 def read_input(specification: str) -> Iterator[Pair]:

@@ -14,9 +14,14 @@ from typing import Annotated, Any, Literal, get_args
 import msgspec
 import yaml
 
+from training.augmentation import AugmentationSettings
 from training.errors import TrainingError
+from training.language_pairs import LanguagePair, tags
 from training.model_settings import FAMILY, TRANSFORMER, ModelSettings, TransformerSettings
+from training.protected_spans import ProtectedSpanSettings
 from training.section import Fraction, NonNegative, Positive, Section
+
+_EXPONENT = re.compile(r"[-+]?\d+[eE][-+]?\d+")
 
 
 class PrepareSettings(Section, frozen=True):
@@ -38,8 +43,16 @@ class PrepareSettings(Section, frozen=True):
     """Drop pairs whose sides are the same: text that was never translated."""
     one_pair_per_source: bool = True
     """Keep the first pair of each source, compared without case, spaces and final dots."""
+    tags: dict[str, Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z][A-Za-z-]*$")]] = msgspec.field(default_factory=dict)
+    """By origin, a tag in front of the sources of training pairs, such as back-translated: bt for ⟦bt⟧ (Caswell et al.
+    2019), which is a piece of the vocabulary then."""
+    repeats: dict[str, Positive] = msgspec.field(default_factory=dict)
+    """By origin, how often each of its training pairs is written: more than once for little text that matters much."""
     phrasebook: bool = False
-    """Add the project's own phrasebook (English to Korean)."""
+    """Add the project's own phrasebook (English and Korean)."""
+    language_temperature: Annotated[float, msgspec.Meta(ge=1.0)] = 1.0
+    """Of several language pairs, those with less training text are repeated: a pair's share is its number of examples
+    to the power of 1 / temperature. 1 repeats nothing."""
 
 
 class VocabularySettings(Section, frozen=True):
@@ -54,6 +67,8 @@ class VocabularySettings(Section, frozen=True):
     """Learn from so many sentences, drawn at random, where there are more; 0 takes all of them into memory."""
     is_shared: bool = True
     """One vocabulary for both languages; needed to tie source and target embeddings."""
+    symbols: tuple[str, ...] = ()
+    """Further pieces that are never cut; tags and the symbols of `protected_spans` need no mention."""
 
 
 class DataSettings(Section, frozen=True):
@@ -74,6 +89,10 @@ class TrainerSettings(Section, frozen=True):
     """After warm-up: the paper's inverse square root, or a straight line to zero at max_steps."""
     learning_rate: Annotated[float, msgspec.Meta(gt=0.0)] = 7e-4
     """The peak, reached at the end of warm-up. The paper's is (model_size * warmup_steps) ** -0.5."""
+    optimizer: Literal["adam", "muon"] = "adam"
+    """muon (Jordan et al. 2024) makes the updates of the layers' matrices orthogonal; embeddings, norms and biases stay
+    with Adam. Its updates have the size of Adam's, so that the same learning rates suit it."""
+    muon_momentum: Fraction = 0.95
     adam_betas: tuple[float, float] = (0.9, 0.98)
     adam_epsilon: float = 1e-9
     weight_decay: Annotated[float, msgspec.Meta(ge=0.0)] = 0.0
@@ -101,15 +120,44 @@ class Recipe(Section, frozen=True):
     """One training run."""
 
     name: str
-    source_language: str
+    source_language: str = ""
     """BCP-47 code, for example en."""
-    target_language: str
+    target_language: str = ""
+    language_pairs: tuple[str, ...] = ()
+    """Several pairs in one model, such as [en-de, de-en, en-pt_BR], in place of the two languages. With several target
+    languages every source begins with the tag of its own: `⟦de⟧ `."""
     seed: NonNegative = 1
     prepare: PrepareSettings = PrepareSettings()
     vocabulary: VocabularySettings = VocabularySettings()
+    protected_spans: ProtectedSpanSettings = ProtectedSpanSettings()
+    augmentation: AugmentationSettings = AugmentationSettings()
     data: DataSettings = DataSettings()
     model: ModelSettings = TransformerSettings()
     trainer: TrainerSettings = TrainerSettings()
+
+    def __post_init__(self) -> None:
+        if bool(self.language_pairs) == bool(self.source_language or self.target_language):
+            raise ValueError("give source_language and target_language, or language_pairs such as [en-de, en-fr]")
+        if not self.language_pairs and not (self.source_language and self.target_language):
+            raise ValueError("source_language and target_language go together")
+        if len(set(self.pairs)) < len(self.pairs):
+            raise ValueError("language_pairs: one is there twice")
+
+    @property
+    def pairs(self) -> tuple[LanguagePair, ...]:
+        """What the model translates; at least one pair."""
+        if not self.language_pairs:
+            return (LanguagePair(self.source_language, self.target_language),)
+        return tuple(LanguagePair.parse(name) for name in self.language_pairs)
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """The tag of each target language, which the vocabulary needs as a symbol; none where there is only one."""
+        return tags(self.pairs)
+
+    def source_prefix(self, pair: LanguagePair) -> str:
+        """What stands in front of every source of a pair: its tag and a space, or nothing."""
+        return f"{self.tags[pair.target]} " if pair.target in self.tags else ""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, the same as JSON gives them back."""
@@ -169,7 +217,13 @@ def apply_override(content: dict[str, Any], override: str) -> None:
         content = content.setdefault(section, {})
         if not isinstance(content, dict):
             raise TrainingError(f"--set {override}: {section} is not a section")
-    content[last] = yaml.safe_load(value)
+    content[last] = _plain(value)
+
+
+def _plain(value: str) -> Any:
+    """What YAML reads, and 4e-3 too, which YAML takes for text because it has no point."""
+    read = yaml.safe_load(value)
+    return float(read) if isinstance(read, str) and _EXPONENT.fullmatch(read) else read
 
 
 def _explain(message: str) -> str:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from training.data import pad
 from training.seq2seq import Seq2Seq
-from training.vocabulary import BEGIN_ID, END_ID, Vocabulary
+from training.vocabulary import BEGIN_ID, END_ID
 
 
 def default_max_tokens(num_source_tokens: int, limit: int) -> int:
@@ -155,24 +155,3 @@ def _is_decided(best_total: float, finished: list[BeamHypothesis], settings: Bea
         return len(finished) >= settings.beam_size
     bound = best_total / _length_penalty(settings.max_tokens + 1, settings)
     return len(finished) >= settings.num_hypotheses and finished[settings.num_hypotheses - 1].score >= bound
-
-
-def translate(
-    model: Seq2Seq[Any],
-    source_vocabulary: Vocabulary,
-    target_vocabulary: Vocabulary,
-    texts: Sequence[str],
-    longest: int,
-    batch_size: int = 64,
-) -> list[str]:
-    """Translate texts greedily, each as one sentence of at most `longest` tokens, batched by length."""
-    sources = [[*ids[: longest - 1], END_ID] for ids in source_vocabulary.encode(texts)]
-    order = sorted(range(len(sources)), key=lambda index: len(sources[index]))
-    translations = [""] * len(sources)
-    for start in range(0, len(order), batch_size):
-        indices = order[start : start + batch_size]
-        batch = [sources[index] for index in indices]
-        limits = [default_max_tokens(len(source), longest) for source in batch]
-        for index, ids in zip(indices, greedy(model, batch, limits), strict=True):
-            translations[index] = target_vocabulary.decode(ids)
-    return translations

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,7 @@ from training.optimizer import build_optimizer, build_schedule
 from training.process_group import ProcessGroup
 from training.progress import Progress
 from training.recipe import Recipe
+from training.transfer import transfer
 from training.vocabulary import Vocabulary
 
 NUM_EXAMPLES = 128
@@ -54,13 +55,13 @@ class Trainer:
         recipe: Recipe,
         source_vocabulary: Vocabulary,
         target_vocabulary: Vocabulary,
-        train: ParallelData,
+        train: Sequence[ParallelData],
         development: ParallelData,
         directory: Path,
         device: torch.device,
         provenance: dict[str, str] | None = None,
     ) -> None:
-        """`provenance`: what a model card should say of data and code; stored in every checkpoint.
+        """`train`: its versions; `provenance`: what a model card should say of data and code, in every checkpoint.
 
         Raises:
             TrainingError: the processes cannot share the batches of an update evenly.
@@ -78,7 +79,7 @@ class Trainer:
         self.development = development
         self.directory = directory
         self.device = device
-        self.provenance = provenance or {}
+        self.provenance = dict(provenance or {})
         self.model = build_model(recipe, source_vocabulary, target_vocabulary).to(device)
         if self.settings.activation_checkpointing:
             recompute_layers(self.model)
@@ -90,8 +91,8 @@ class Trainer:
         self.stream = BatchStream(
             train, recipe.data, recipe.seed, rank=self.processes.rank, num_processes=self.processes.size
         )
-        places = np.unique(np.linspace(0, len(train) - 1, NUM_EXAMPLES, dtype=np.int64))
-        self.examples = [train.sources[int(place)].tolist() for place in places]
+        places = np.unique(np.linspace(0, len(train[0]) - 1, NUM_EXAMPLES, dtype=np.int64))
+        self.examples = [train[0].sources[int(place)].tolist() for place in places]
         self.step = 0
         self.num_target_tokens = 0
         self.seconds = 0.0
@@ -101,6 +102,21 @@ class Trainer:
         directory.mkdir(parents=True, exist_ok=True)
         if self.processes.is_first:
             remove_partial_files(directory)
+
+    def initialize(self, checkpoint: Checkpoint) -> None:
+        """Begin with the weights of a trained model instead of random ones: fine-tuning, transfer.
+
+        Raises:
+            TrainingError: its model has other settings, or no piece in common.
+        """
+        if checkpoint.recipe.model != self.recipe.model:
+            raise TrainingError("--initialize-from holds a model with other settings than the recipe's section model")
+        transfer(checkpoint, self.model, self.source_vocabulary, self.target_vocabulary)
+        earlier, progress = checkpoint.progress.get("provenance", {}).get("initialized_from"), checkpoint.progress
+        self.provenance["initialized_from"] = (
+            f"{checkpoint.recipe.name} after {progress['step']:,} steps, {progress['target_tokens']:,} target tokens"
+            + (f", which began with {earlier}" if earlier else "")
+        )
 
     def resume(self) -> bool:
         """Continue from the newest checkpoint in the directory, if there is one.
@@ -119,6 +135,8 @@ class Trainer:
         checkpoint = Checkpoint.load(path)
         if checkpoint.recipe.model != self.recipe.model:
             raise TrainingError(f"{path} holds a model with other settings than the recipe; use a new --output")
+        if checkpoint.recipe.trainer.optimizer != self.settings.optimizer:
+            raise TrainingError(f"{path} holds the state of another trainer.optimizer; use a new --output")
         self.model.load_state_dict(checkpoint.weights)
         state = checkpoint.trainer
         self.optimizer.load_state_dict(state["optimizer"])
@@ -129,6 +147,7 @@ class Trainer:
         progress = checkpoint.progress
         self.step, self.num_target_tokens = progress["step"], progress["target_tokens"]
         self.seconds, self.validations = progress["seconds"], progress["validations"]
+        self.provenance = progress.get("provenance", {}) | self.provenance
 
     def run(self) -> Path:
         """Train until max_steps or until patience is out; returns the path of the averaged checkpoint."""

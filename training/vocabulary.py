@@ -34,8 +34,16 @@ class Vocabulary:
         return cls(path.read_bytes())
 
     @classmethod
-    def train(cls, sentences: Iterable[str], settings: VocabularySettings, seed: int = 1) -> Vocabulary:
+    def train(
+        cls, sentences: Iterable[str], settings: VocabularySettings, seed: int = 1, symbols: Sequence[str] = ()
+    ) -> Vocabulary:
         """Learn a vocabulary from sentences. Same sentences, settings and seed: same model.
+
+        Args:
+            sentences: what to learn from.
+            settings: its size and kind.
+            seed: of the draw of sentences.
+            symbols: pieces that are never cut, besides those of the settings.
 
         Raises:
             TrainingError: the text is too small for the size asked for.
@@ -52,6 +60,7 @@ class Vocabulary:
                 byte_fallback=settings.byte_fallback,
                 input_sentence_size=settings.max_sentences,
                 split_digits=True,
+                user_defined_symbols=list(dict.fromkeys((*symbols, *settings.symbols))),
                 pad_id=PAD_ID,
                 unk_id=UNKNOWN_ID,
                 bos_id=BEGIN_ID,
@@ -65,6 +74,18 @@ class Vocabulary:
             raise TrainingError(f"vocabulary.size {settings.size} does not suit this text: {error}") from None
         return cls(model.getvalue())
 
+    def extended(self, symbols: Sequence[str]) -> Vocabulary:
+        """The same pieces under the same ids, and after them the symbols that it does not have yet, never cut."""
+        from sentencepiece import sentencepiece_model_pb2
+
+        model = sentencepiece_model_pb2.ModelProto.FromString(self.model)
+        known = {piece.piece for piece in model.pieces}
+        for symbol in dict.fromkeys(symbols):
+            if symbol not in known:
+                model.pieces.add(piece=symbol, score=0.0, type=model.SentencePiece.USER_DEFINED)
+        model.trainer_spec.vocab_size = len(model.pieces)
+        return Vocabulary(model.SerializeToString())
+
     def __len__(self) -> int:
         return int(self._processor.get_piece_size())
 
@@ -75,6 +96,14 @@ class Vocabulary:
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Ids of each text, without beginning or end of sentence."""
         ids: list[list[int]] = self._processor.encode(list(texts), num_threads=-1)
+        return ids
+
+    def sample(self, texts: Sequence[str], alpha: float, seed: int) -> list[list[int]]:
+        """Ids of each text, cut into pieces at random (Kudo 2018); see `AugmentationSettings.sampling_alpha`."""
+        sentencepiece.set_random_generator_seed(seed)
+        ids: list[list[int]] = self._processor.encode(
+            list(texts), num_threads=1, enable_sampling=True, alpha=alpha, nbest_size=-1
+        )
         return ids
 
     def decode(self, ids: Sequence[int]) -> str:

@@ -122,8 +122,8 @@ def test_pools_hold_every_example_once_and_mix_the_blocks(monkeypatch: pytest.Mo
 def test_processes_share_the_stream_in_turn() -> None:
     data = ParallelData([[5, END_ID]] * 31, [[6 + number] for number in range(31)])
     settings = DataSettings(batch_tokens=8)
-    whole = iter(BatchStream(data, settings, seed=1))
-    shares = [BatchStream(data, settings, seed=1, rank=rank, num_processes=3) for rank in range(3)]
+    whole = iter(BatchStream([data], settings, seed=1))
+    shares = [BatchStream([data], settings, seed=1, rank=rank, num_processes=3) for rank in range(3)]
     parts = [iter(share) for share in shares]
     for _ in range(7):  # into the second epoch
         for part in parts:

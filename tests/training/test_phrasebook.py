@@ -1,4 +1,4 @@
-"""The phrasebook: hand-checked pairs, Korean morphology, determinism, and the held-out split."""
+"""The phrasebook's grammar: hand-checked pairs, Korean morphology, determinism, and the held-out split."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from training.phrasebook import Phrase, phrases
+from training.phrasebook import Phrase
 from training.phrasebook.grammar import (
     HELD_OUT_ORIGIN,
     MAX_PAIRS_PER_PATTERN,
@@ -15,6 +15,7 @@ from training.phrasebook.grammar import (
     combinations,
     is_held_out,
     load_patterns,
+    phrases,
     write,
 )
 from training.phrasebook.korean import Verb, by, copula, infinitive, object_, subject, together, topic, was

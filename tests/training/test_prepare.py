@@ -5,6 +5,7 @@ import json
 import lzma
 from pathlib import Path
 
+import msgspec
 import polib
 import pytest
 
@@ -70,6 +71,13 @@ def test_given_held_out_text_stays_whole_and_first(tmp_path: Path) -> None:
         "test.tsv",
         "train.tsv",
     ]
+
+
+def test_held_out_origins_that_no_input_has_are_told(tmp_path: Path) -> None:
+    settings = PrepareSettings(development_origins=("held-out", "mistyped"), test_origins=("other",))
+    recipe = msgspec.structs.replace(RECIPE, prepare=settings)
+    report = prepare([Pair("Open", "열기", "a"), Pair("Save", "저장", "held-out")], recipe, tmp_path)
+    assert report.to_dict()["missing_origins"] == ["mistyped", "other"]
 
 
 def test_nothing_left_is_an_error(tmp_path: Path) -> None:

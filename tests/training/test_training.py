@@ -38,7 +38,7 @@ def make_trainer(prepared: Path, directory: Path, *overrides: str) -> Trainer:
         ParallelData.read(prepared / name, vocabulary, vocabulary, recipe.data)
         for name in ("train.tsv", "development.tsv")
     ]
-    return Trainer(recipe, vocabulary, vocabulary, data[0], data[1], directory, CPU)
+    return Trainer(recipe, vocabulary, vocabulary, [data[0]], data[1], directory, CPU)
 
 
 def losses(trainer: Trainer, number: int) -> list[float]:
@@ -64,7 +64,9 @@ def test_a_resumed_run_has_the_losses_of_an_uninterrupted_one(prepared: Path, tm
 def test_accumulated_batches_equal_one_big_step(prepared: Path, tmp_path: Path) -> None:
     overrides = ("model.dropout=0.0", "trainer.gradient_accumulation=3", "trainer.clip_norm=0.0")
     trainer = make_trainer(prepared, tmp_path, *overrides)
-    batches = [trainer.stream.data.batch(i) for i in trainer.stream.data.batches(trainer.recipe.data, seed=1)[:3]]
+    batches = [
+        trainer.stream.versions[0].batch(i) for i in trainer.stream.versions[0].batches(trainer.recipe.data, seed=1)[:3]
+    ]
     num_tokens = sum(batch.num_target_tokens for batch in batches)
     total = sum(sequence_loss(trainer.model, batch, 0.0) for batch in batches)
     (total / num_tokens).backward()  # type: ignore[union-attr]
@@ -146,11 +148,11 @@ def test_batches_hold_every_example_once_within_the_budget() -> None:
 def test_a_stream_resumes_in_the_middle_of_an_epoch() -> None:
     data = ParallelData([[5, END_ID]] * 30, [[6]] * 30)
     settings = DataSettings(batch_tokens=8)
-    straight = BatchStream(data, settings, seed=1)
+    straight = BatchStream([data], settings, seed=1)
     batches = iter(straight)
     for _ in range(11):
         next(batches)
-    resumed = BatchStream(data, settings, seed=1, epoch=straight.epoch, position=straight.position)
+    resumed = BatchStream([data], settings, seed=1, epoch=straight.epoch, position=straight.position)
     ours, theirs = iter(resumed), batches
     for _ in range(10):
         assert torch.equal(next(ours).source, next(theirs).source)

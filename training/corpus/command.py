@@ -1,105 +1,86 @@
-"""python -m training corpus: gather, clean, write a TSV file and its datasheet."""
+"""python -m training corpus: gather, clean, write TSV files and their datasheets."""
 
 from __future__ import annotations
 
 import argparse
-import json
-from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from training.corpus.cleaning import clean, duplicate_key, fault
-from training.corpus.debian import Archive
-from training.corpus.sources import DESCRIPTIONS, DESCRIPTIONS_LICENCE, SOURCES, read_descriptions
-from training.corpus.text import Entry
-from training.errors import TrainingError
-
-LANGUAGES = ("ko", "de", "fr", "es")
+from training.corpus.cleaning import duplicate_key
+from training.corpus.debian import LANGUAGES, Archive
+from training.corpus.gathering import add_descriptions, add_source, miss
+from training.corpus.pairs import Corpus
+from training.corpus.sources import DESCRIPTIONS, SOURCES, Source
+from training.corpus.test_sets import TEST_SETS, gather_test_set
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Flags of the subcommand."""
     names = [DESCRIPTIONS, *(source.name for source in SOURCES)]
+    pairs = [f"en-{language}" for language in LANGUAGES]
     parser.add_argument(
-        "--languages", default="en-ko", choices=[f"en-{language}" for language in LANGUAGES], help="default: en-ko"
+        "--languages", nargs="+", default=["en-ko"], choices=pairs, metavar="en-XX", help=", ".join(pairs)
     )
-    parser.add_argument("--output", type=Path, required=True, help="directory for the TSV file and its datasheet")
+    parser.add_argument("--output", type=Path, required=True, help="directory for TSV files and datasheets")
     parser.add_argument("--cache", type=Path, help="directory for downloads; default: OUTPUT/cache")
-    parser.add_argument("--sources", nargs="+", choices=names, default=names, help="default: all")
+    parser.add_argument("--sources", nargs="+", choices=names, default=names, metavar="NAME", help=", ".join(names))
+    parser.add_argument(
+        "--budget-mebibytes", type=float, help="packages of so much for each language, most pairs for a megabyte first"
+    )
+    parser.add_argument("--update", action="store_true", help="fetch package lists anew: newer packages")
+    parser.add_argument("--strict", action="store_true", help="a source that is missing is an error")
+    parser.add_argument(
+        "--test-sets",
+        nargs="*",
+        choices=list(TEST_SETS),
+        metavar="NAME",
+        help=f"write test.NAME.en-XX.tsv instead, of all or these: {', '.join(TEST_SETS)}; gather them first, so that "
+        "the corpus leaves them out",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Gather one language pair; prints what each source gave."""
-    language = arguments.languages.removeprefix("en-")
-    archive = Archive(arguments.cache or arguments.output / "cache", [language])
-    corpus = Corpus(language)
-    if DESCRIPTIONS in arguments.sources:
-        _, digest, num_bytes = archive.descriptions(language)
-        files = [{"name": f"Translation-{language}", "sha256": digest, "bytes": num_bytes}]
-        corpus.add(DESCRIPTIONS, DESCRIPTIONS_LICENCE, read_descriptions(archive, language), files)
-    for source in SOURCES:
-        if source.name in arguments.sources:
-            packages = {name: archive.package(name) for name in source.packages(language)}
-            files = [
-                {"name": package.name, "version": package.version, "sha256": package.sha256, "bytes": package.num_bytes}
-                for package in packages.values()
-            ]
-            try:
-                corpus.add(source.name, source.licence, source.read(packages, language), files)
-            except (ValueError, OSError) as error:
-                raise TrainingError(f"{source.name}: {error}") from error
-    corpus.write(arguments.output)
+    """Gather language pairs, or test sets for them; prints what each source gave."""
+    archive = Archive(arguments.cache or arguments.output / "cache", arguments.update)
+    for pair in arguments.languages:
+        language = pair.removeprefix("en-")
+        if arguments.test_sets is not None:
+            names = arguments.test_sets or [name for name in TEST_SETS if language in TEST_SETS[name].languages]
+            for name in names:
+                gather_test_set(name, archive, language, arguments.output, arguments.strict)
+        else:
+            _gather(archive, language, arguments)
     return 0
 
 
-@dataclass
-class Corpus:
-    """Pairs gathered so far: one for each source text, with where it comes from."""
+def _gather(archive: Archive, language: str, arguments: argparse.Namespace) -> None:
+    corpus = Corpus(language, _reserved(arguments.output, language))
+    if DESCRIPTIONS in arguments.sources:
+        add_descriptions(archive, corpus, arguments.strict)
+    spent: dict[str, int] = {}
+    wanted = [source for source in SOURCES if source.name in arguments.sources and language in source.languages]
+    archive.offers([name for source in wanted for name in source.packages(language) if ":" not in name])
+    for source in wanted:
+        sizes = _sizes(archive, source, language)
+        total = sum({**spent, **sizes}.values())
+        if arguments.budget_mebibytes is not None and total > arguments.budget_mebibytes * 2**20:
+            miss(corpus, source.name, "over the budget", is_strict=False)
+            continue
+        spent |= sizes
+        add_source(archive, corpus, source, arguments.strict)
+    path = corpus.write(arguments.output, f"en-{language}")
+    print(f"{path}: {len(corpus.lines)} pairs from {sum(spent.values()) / 2**20:.0f} MiB of packages")
 
-    language: str
-    _lines: dict[str, tuple[Entry, str, str]] = field(default_factory=dict)
-    _datasheet: list[dict[str, Any]] = field(default_factory=list)
 
-    def add(self, origin: str, licence: str, entries: Iterable[Entry], files: list[dict[str, Any]]) -> None:
-        """Clean a source's entries and keep what is new; of several translations, the most frequent, then the first."""
-        choices: dict[str, Counter[Entry]] = {}
-        dropped: Counter[str] = Counter()
-        num_found = 0
-        for raw in entries:
-            num_found += 1
-            entry = clean(raw)
-            reason = fault(entry, self.language)
-            if reason is None:
-                choices.setdefault(duplicate_key(entry.source), Counter())[entry] += 1
-            else:
-                dropped[reason] += 1
-        fresh = {key: counts for key, counts in choices.items() if key not in self._lines}
-        for key, counts in fresh.items():
-            self._lines[key] = (counts.most_common(1)[0][0], origin, licence)
-        self._datasheet.append(
-            {
-                "origin": origin,
-                "licence": licence,
-                "files": files,
-                "found": num_found,
-                "dropped": dict(sorted(dropped.items())),
-                "kept": len(fresh),
-            }
-        )
-        print(f"{origin}: {num_found} found, {len(fresh)} kept", flush=True)
+def _sizes(archive: Archive, source: Source, language: str) -> dict[str, int]:
+    names = source.packages(language)
+    offers = archive.offers([name for name in names if ":" not in name])
+    return {name: offer.num_bytes for name, offer in offers.items()}
 
-    def write(self, directory: Path) -> None:
-        """Write en-xx.tsv and en-xx.datasheet.json. The same packages give the same bytes."""
-        directory.mkdir(parents=True, exist_ok=True)
-        name = f"en-{self.language}"
-        with (directory / f"{name}.tsv").open("w", encoding="utf-8", newline="\n") as file:
-            file.write("source\ttarget\torigin\tlicence\n")
-            for entry, origin, licence in self._lines.values():
-                file.write(f"{entry.source}\t{entry.target}\t{origin}\t{licence}\n")
-        datasheet = {"languages": name, "pairs": len(self._lines), "sources": self._datasheet}
-        (directory / f"{name}.datasheet.json").write_text(
-            json.dumps(datasheet, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
-        )
-        print(f"{directory / name}.tsv: {len(self._lines)} pairs")
+
+def _reserved(output: Path, language: str) -> frozenset[str]:
+    keys: set[str] = set()
+    for path in sorted(output.glob(f"test.*.en-{language}.tsv")):
+        with path.open(encoding="utf-8") as file:
+            next(file, None)
+            keys.update(duplicate_key(line.partition("\t")[0]) for line in file)
+    return frozenset(keys)

@@ -1,5 +1,6 @@
-"""The project's own phrasebook: a small grammar that writes everyday English–Korean sentence pairs."""
+"""The project's own phrasebook: everyday English–Korean sentence pairs, by a small grammar and by hand."""
 
-from training.phrasebook.grammar import Phrase, phrases
+from training.phrasebook.book import phrases
+from training.phrasebook.phrase import Phrase
 
 __all__ = ["Phrase", "phrases"]

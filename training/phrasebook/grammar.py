@@ -16,12 +16,15 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
+from training.phrasebook.contractions import contracted
 from training.phrasebook.korean import Verb, by, object_, subject, together, topic, was
 from training.phrasebook.lexicon import Action, Adjective, Noun, Subject, load_lexicon, load_words
+from training.phrasebook.phrase import Phrase
 
 ORIGIN, HELD_OUT_ORIGIN = "phrasebook", "phrasebook-heldout"
 MAX_PAIRS_PER_PATTERN = 490
 _HELD_OUT_ONE_IN = 33
+_CONTRACTED_ONE_IN = 3
 _PARTICLES = {"은": topic, "이": subject, "을": object_, "와": together, "로": by, "이었": was}
 _SUPPORTS = ("table", "desk", "chair", "box", "bed", "piano")
 _TOO_LARGE_TO_LIE = (*_SUPPORTS, "house", "car", "bicycle")
@@ -29,15 +32,6 @@ _FEMININE = ("My mother", "My sister", "My grandmother", "Mina")
 _NUM_EMOTIONS = 10  # feelings that pass come first in the lexicon; character follows
 
 Words = Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Phrase:
-    """An English sentence, its Korean translation, and the part of the phrasebook it belongs to."""
-
-    source: str
-    target: str
-    origin: str
 
 
 @dataclass(frozen=True)
@@ -50,7 +44,7 @@ class Pattern:
 
 
 def phrases() -> Iterator[Phrase]:
-    """Every pair, the same at every call; each English sentence once."""
+    """Every pair that the grammar writes, the same at every call; each English sentence once."""
     seen: set[str] = set()
     for english, korean in load_lexicon().fixed:
         seen.add(english)
@@ -58,6 +52,8 @@ def phrases() -> Iterator[Phrase]:
     for pattern in load_patterns():
         for words, form in _chosen(pattern):
             english, korean = write(words, form)
+            if _hash("contracted", english) % _CONTRACTED_ONE_IN == 0:
+                english = contracted(english)
             if english not in seen:
                 seen.add(english)
                 yield Phrase(english, korean, HELD_OUT_ORIGIN if is_held_out(pattern, words) else ORIGIN)

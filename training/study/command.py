@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import itertools
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,6 +31,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Prepare, train, translate, serve, report; what is done already is not done again, but for the measuring."""
+    from training.data import read_pairs
     from training.process_group import joined
     from training.study.quality import measure_quality
     from training.study.report import machine, write_report
@@ -55,7 +55,10 @@ def run(options: argparse.Namespace) -> int:
     sentences = output / "sentences.txt"
     write_sentences(data / "test.tsv", sentences, NUM_SERVED_SENTENCES)
     rates = served_tokens_per_second(output / "models", names, sentences, output)
-    results = [collect(system, output, quality[system.name], rates[system.name]) for system in study.systems]
+    development = read_pairs(data / "development.tsv")
+    results = [
+        collect(system, output, development, quality[system.name], rates[system.name]) for system in study.systems
+    ]
     facts = {
         "pairs": ", ".join(f"{number:,} {split}" for split, number in kept.items()),
         "recipe": f"`training/studies/{study.name}.yaml`; {results[0].num_target_tokens:,} target tokens each",
@@ -66,17 +69,14 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _prepare(recipe: Recipe, inputs: list[str], data: Path) -> dict[str, int]:
-    """Prepared text and vocabulary in `data`, made if they are not there; returns how many pairs each split has."""
-    from training.build_vocabularies import build_vocabularies
+    """Prepared text in `data`, made if it is not there; returns how many pairs each split has."""
+    from training.inputs import read_inputs
     from training.prepare import prepare
-    from training.readers import read_input
 
     report = data / "report.json"
     if not report.is_file():
         if not inputs:
             raise TrainingError(f"{data} holds no prepared text: give --input")
-        prepare(itertools.chain.from_iterable(read_input(one) for one in inputs), recipe, data)
-    if not (data / "target.model").is_file():
-        build_vocabularies(recipe, data)
+        prepare(read_inputs(inputs, recipe), recipe, data)
     kept: dict[str, int] = json.loads(report.read_text(encoding="utf-8"))["kept"]
     return kept

@@ -9,7 +9,7 @@ from pathlib import Path
 from training.checkpoint import Checkpoint
 from training.data import read_pairs
 from training.evaluate import Scores, score
-from training.search import translate
+from training.translate import translate
 
 LENGTHS = ((1, 10), (11, 20), (21, 30), (31, 40), (41, 1000))
 """Source words of each group of sentences, both ends included."""
@@ -34,18 +34,10 @@ def measure_quality(checkpoint: Path, test: Path, output: Path) -> Quality:
         test: prepared text.
         output: gets source, translation and reference, tab-separated.
     """
-    loaded = Checkpoint.load(checkpoint)
     pairs = read_pairs(test)
     sources = [source for source, _ in pairs]
     references = [reference for _, reference in pairs]
-    limits = loaded.recipe.data
-    translations = translate(
-        loaded.build_model(),
-        loaded.source_vocabulary,
-        loaded.target_vocabulary,
-        sources,
-        min(limits.max_source_tokens, limits.max_target_tokens),
-    )
+    translations = translate(Checkpoint.load(checkpoint), sources)
     with output.open("w", encoding="utf-8") as file:
         file.writelines("\t".join(row) + "\n" for row in zip(sources, translations, references, strict=True))
     return Quality(score(translations, references), _by_length(sources, translations, references))

@@ -56,6 +56,7 @@ def _overview(results: Sequence[Result]) -> str:
         "BLEU",
         "chrF2",
         "development loss",
+        "… per character",
         "training tokens/s",
         "training minutes",
         "served tokens/s",
@@ -67,6 +68,7 @@ def _overview(results: Sequence[Result]) -> str:
             f"{result.quality.all.bleu:.1f}",
             f"{result.quality.all.chrf:.1f}",
             f"{result.best_loss:.3f}",
+            f"{result.loss_per_character:.4f}",
             f"{result.training_tokens_per_second:.0f}",
             f"{result.seconds / 60:.1f}",
             f"{result.served_tokens_per_second:.0f}",
@@ -83,7 +85,7 @@ def _how(results: Sequence[Result], facts: dict[str, str]) -> str:
         f"sacrebleu: `{quality.bleu_signature}`, `{quality.chrf_signature}`",
         "Translations are greedy, by the checkpoint with the best development loss.",
         "Systems were trained in turns, some steps of each, so that whatever slowed the machine slowed all of them.",
-        "Training time includes validation.",
+        "Training time includes validation. Loss: nats per target token; per character vocabularies compare.",
         "Served: float32 bundles, `python -m service.client --file` on the same machine; the median of three rounds.",
     ]
     return "\n".join(f"- {line}" for line in lines)
@@ -93,7 +95,8 @@ def _comparison(results: Sequence[Result]) -> str:
     """How soon each system was as good as each other one ended."""
     header = ("minutes until the loss that … ended with", *(result.system.name for result in results))
     rows = (
-        (result.system.name, *(_minutes(result.seconds_to(other.best_loss)) for other in results)) for result in results
+        (result.system.name, *(_minutes(result.seconds_to(other.loss_per_character)) for other in results))
+        for result in results
     )
     return _table(header, rows)
 

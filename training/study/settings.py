@@ -19,18 +19,19 @@ class System(Section, frozen=True):
     name: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9-]*$")]
     description: str
     """For the report: what it is, and by which paper."""
-    model: dict[str, Any]
-    """The model section of its recipe."""
+    model: dict[str, Any] = msgspec.field(default_factory=dict)
+    """What differs from the common section of the recipe; all of it where there is none. The same for the others."""
     trainer: dict[str, Any] = msgspec.field(default_factory=dict)
-    """What differs from the common trainer section."""
+    vocabulary: dict[str, Any] = msgspec.field(default_factory=dict)
+    augmentation: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
 class Study(Section, frozen=True):
-    """Systems that share data, vocabulary and budget."""
+    """Systems that share data and budget."""
 
     name: str
     recipe: dict[str, Any]
-    """Everything but the model."""
+    """What they have in common."""
     systems: Annotated[tuple[System, ...], msgspec.Meta(min_length=1)]
 
     def recipe_of(self, system: System) -> Recipe:
@@ -39,9 +40,9 @@ class Study(Section, frozen=True):
         Raises:
             TrainingError: a key or value is wrong; the message names it.
         """
-        trainer = self.recipe.get("trainer", {}) | system.trainer
-        content = self.recipe | {"name": system.name, "model": system.model, "trainer": trainer}
-        return parse_recipe(content, f"study {self.name}, system {system.name}")
+        sections = ("model", "trainer", "vocabulary", "augmentation")
+        content = self.recipe | {name: self.recipe.get(name, {}) | getattr(system, name) for name in sections}
+        return parse_recipe(content | {"name": system.name}, f"study {self.name}, system {system.name}")
 
 
 def load_study(name_or_path: str, overrides: tuple[str, ...] = ()) -> Study:
@@ -60,7 +61,7 @@ def load_study(name_or_path: str, overrides: tuple[str, ...] = ()) -> Study:
     try:
         study = msgspec.convert(yaml.safe_load(path.read_text(encoding="utf-8")), Study, strict=True)
     except FileNotFoundError:
-        raise TrainingError(f"no study {name_or_path!r}: give a YAML file, or architectures") from None
+        raise TrainingError(f"no study {name_or_path!r}: give a YAML file, or one of {_shipped()}") from None
     except (yaml.YAMLError, msgspec.ValidationError) as error:
         raise TrainingError(f"{path} is not a study: {error}") from None
     names = [system.name for system in study.systems]
@@ -71,3 +72,7 @@ def load_study(name_or_path: str, overrides: tuple[str, ...] = ()) -> Study:
     for system in study.systems:
         study.recipe_of(system)
     return study
+
+
+def _shipped() -> str:
+    return ", ".join(sorted(path.stem for path in (Path(__file__).parents[1] / "studies").glob("*.yaml")))

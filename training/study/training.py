@@ -8,7 +8,8 @@ from pathlib import Path
 
 import torch
 
-from training.data import ParallelData
+from training.build_vocabularies import build_vocabularies
+from training.data import read_texts
 from training.provenance import describe_provenance
 from training.study.settings import Study, System
 from training.trainer import Interval, Trainer
@@ -22,7 +23,7 @@ def train(study: Study, data: Path, output: Path, device: torch.device) -> None:
 
     Args:
         study: what to train.
-        data: prepared text with its vocabulary.
+        data: prepared text; gets the vocabulary of those systems that have none of their own.
         output: gets a directory for each system, and training.csv with how far each was after every interval.
         device: where.
     """
@@ -51,9 +52,12 @@ def read_log(path: Path) -> list[dict[str, str]]:
 
 def _trainer(study: Study, system: System, data: Path, directory: Path, device: torch.device) -> Trainer:
     recipe = study.recipe_of(system)
-    source, target = (Vocabulary.load(data / f"{side}.model") for side in ("source", "target"))
-    texts = [ParallelData.read(data / f"{name}.tsv", source, target, recipe.data) for name in ("train", "development")]
-    trainer = Trainer(recipe, source, target, texts[0], texts[1], directory, device, describe_provenance(data))
+    vocabularies = directory / "vocabulary" if system.vocabulary else data
+    if not (vocabularies / "target.model").is_file():
+        build_vocabularies(recipe, data, vocabularies)
+    source, target = (Vocabulary.load(vocabularies / f"{side}.model") for side in ("source", "target"))
+    texts = read_texts(recipe, data, source, target)
+    trainer = Trainer(recipe, source, target, *texts, directory, device, describe_provenance(data))
     trainer.resume()
     return trainer
 
