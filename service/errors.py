@@ -59,6 +59,13 @@ class UnsupportedError(ServiceError):
     reason = "UNSUPPORTED"
 
 
+class SpanLostError(ServiceError):
+    """A protected span did not come through, and the request said that it must."""
+
+    status = grpc.StatusCode.FAILED_PRECONDITION
+    reason = "PROTECTED_SPAN_LOST"
+
+
 class QueueFullError(ServiceError):
     """Too much is waiting already; the client may retry after `retry_after_seconds`."""
 

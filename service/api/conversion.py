@@ -6,7 +6,8 @@ import math
 import secrets
 from collections.abc import Sequence
 
-from service.api.served_model import Decoding, ServedModel
+from service.api.decoding import Decoding, SpanProtection
+from service.api.served_model import ServedModel
 from service.api.text_translation import TextTranslation
 from service.errors import FieldViolation, InvalidRequestError
 from service.pb.seq2serve.v1 import translation_service_pb2 as pb
@@ -36,6 +37,12 @@ _LENGTH_NORMALIZATIONS = {
     pb.LENGTH_NORMALIZATION_UNSPECIFIED: LengthNormalization.GNMT,
     pb.LENGTH_NORMALIZATION_GNMT: LengthNormalization.GNMT,
     pb.LENGTH_NORMALIZATION_TOKENS: LengthNormalization.TOKENS,
+}
+_SPAN_PROTECTIONS = {
+    pb.SPAN_PROTECTION_UNSPECIFIED: SpanProtection.KEEP,
+    pb.SPAN_PROTECTION_KEEP: SpanProtection.KEEP,
+    pb.SPAN_PROTECTION_REQUIRE: SpanProtection.REQUIRE,
+    pb.SPAN_PROTECTION_OFF: SpanProtection.OFF,
 }
 _PRIORITIES = {
     pb.PRIORITY_INTERACTIVE: Priority.INTERACTIVE,
@@ -88,6 +95,8 @@ def decoding_of(message: pb.DecodingOptions, model: ServedModel, priority: Prior
     beam_size, num_hypotheses = _check_widths(message, model, checks)
     if message.length_normalization not in _LENGTH_NORMALIZATIONS:
         checks.refuse("length_normalization", f"{message.length_normalization} is no LengthNormalization")
+    if message.span_protection not in _SPAN_PROTECTIONS:
+        checks.refuse("span_protection", f"{message.span_protection} is no SpanProtection")
     options = DecodingOptions(
         max_target_tokens=int(most),
         min_target_tokens=int(fewest),
@@ -112,6 +121,7 @@ def decoding_of(message: pb.DecodingOptions, model: ServedModel, priority: Prior
         forbidden_phrases=tuple(message.forbidden_phrases),
         terms=tuple(Term(term.source, term.target) for term in message.terminology),
         beam_size_without_terms=beam_size if message.HasField("beam_size") else num_hypotheses,
+        span_protection=_SPAN_PROTECTIONS[message.span_protection],
         priority=priority,
     )
 
@@ -216,6 +226,10 @@ async def _hypothesis_of(
     hypothesis.applied_terms.extend(
         pb.AppliedTerm(term=place.term, target_begin=place.begin, target_end=place.end)
         for place in places_of(decoding.terms, translated.text)
+    )
+    hypothesis.protected_spans.extend(
+        pb.ProtectedSpan(source_begin=place.source_begin, source_end=place.source_end, target_begin=place.target_begin)
+        for place in translated.span_places()
     )
     if wanted.scores:
         hypothesis.log_prob = sum(translated.token_log_probs)

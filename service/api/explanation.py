@@ -34,6 +34,7 @@ class Link:
     """A target token and the source token that it attends to most."""
 
     source_index: int
+    """Among the tokens of the text: a language prefix does not count."""
     target_index: int
     weight: float
 
@@ -49,15 +50,18 @@ def explain(bundle: Bundle, source_ids: Sequence[int], target_ids: Sequence[int]
     return Explanation(*(output[0] for output in outputs))
 
 
-def align(cross_attention: NDArray[Any]) -> list[Link]:
-    """For every target token but the end, the source token with most attention, averaged over the last layer's heads.
+def align(cross_attention: NDArray[Any], num_prefix_tokens: int = 0) -> list[Link]:
+    """For every target token but the end, the token of the source text with most attention.
+
+    Attention is averaged over the last layer's heads.
 
     Args:
         cross_attention: (layers, heads, T, S); of a model without attention no layers, and then no links.
+        num_prefix_tokens: how many source tokens before those of the text stand for its language.
     """
     if not len(cross_attention):
         return []
-    weights = cross_attention[-1].mean(axis=0)[:-1, :-1]  # without the ends of sentence
+    weights = cross_attention[-1].mean(axis=0)[:-1, num_prefix_tokens:-1]  # without the ends of sentence
     if not weights.size:
         return []
     best = weights.argmax(axis=1)

@@ -104,7 +104,7 @@ def _page(models: Models, grpc_address: str) -> str:
         cells = (
             manifest.name,
             manifest.version,
-            f"{manifest.source_language} → {manifest.target_language}",
+            ", ".join(pair.name for pair in manifest.pairs),
             manifest.architecture,
             manifest.precision,
         )

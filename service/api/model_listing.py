@@ -46,13 +46,17 @@ class ModelServicer(pb_grpc.ModelServiceServicer):
 
 
 def _describe(model: ServedModel) -> pb.Model:
-    manifest = model.manifest
+    manifest, pairs = model.manifest, model.manifest.pairs
     return pb.Model(
         name=manifest.name,
         version=manifest.version,
         architecture=manifest.architecture,
-        source_language_code=manifest.source_language,
-        target_language_code=manifest.target_language,
+        source_language_code=pairs[0].source_language,
+        target_language_code=pairs[0].target_language,
+        language_pairs=[
+            pb.LanguagePair(source_language_code=pair.source_language, target_language_code=pair.target_language)
+            for pair in pairs
+        ],
         precision=manifest.precision,
         sha256=manifest.sha256,
         max_source_tokens=manifest.limits.max_source_tokens,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from service.api.served_model import ServedModel
+from service.bundle.manifest import LanguagePair
 from service.errors import InvalidRequestError, ModelNotFoundError
 from service.pb.seq2serve.v1 import translation_service_pb2 as pb
 
@@ -33,10 +34,10 @@ class Models:
         return self._by_name[name]
 
     def select(self, selection: pb.ModelSelection) -> ServedModel:
-        """The model that a request means.
+        """The model that a request means, for its languages.
 
         Raises:
-            InvalidRequestError: a language code is malformed.
+            InvalidRequestError: a language code is malformed, or several pairs of the model fit.
             ModelNotFoundError: no served model has that name or those languages.
         """
         source = _language(selection.source_language_code, "model_selection.source_language_code")
@@ -44,19 +45,21 @@ class Models:
         models = self.all()
         if selection.model:
             models = [self.get(selection.model, "model_selection.model")]
-        fitting = [model for model in models if _fits(source, model.manifest.source_language)]
+        choices = [(model, pair) for model in models for pair in model.manifest.pairs]
+        fitting = [choice for choice in choices if _fits(source, choice[1].source_language)]
         if not fitting:
-            known = ", ".join(sorted({model.manifest.source_language for model in models}))
+            known = ", ".join(sorted({pair.source_language for _, pair in choices}))
             raise ModelNotFoundError(
                 "model_selection.source_language_code", f"no model translates from {source!r}; known: {known}"
             )
-        reading, fitting = fitting, [model for model in fitting if _fits(target, model.manifest.target_language)]
+        reading, fitting = fitting, [choice for choice in fitting if _fits(target, choice[1].target_language)]
         if not fitting:
-            known = ", ".join(sorted({model.manifest.target_language for model in reading}))
+            known = ", ".join(sorted({pair.target_language for _, pair in reading}))
             raise ModelNotFoundError(
                 "model_selection.target_language_code", f"no model translates to {target!r}; known: {known}"
             )
-        return fitting[0]
+        model = fitting[0][0]
+        return model.translating(_only([pair for one, pair in fitting if one is model], source, target))
 
 
 def _language(code: str, field: str) -> str:
@@ -65,6 +68,22 @@ def _language(code: str, field: str) -> str:
     return code
 
 
+def _only(pairs: Sequence[LanguagePair], source: str, target: str) -> LanguagePair:
+    """The one that is meant: the only one, or among several that fit that of exactly these codes."""
+    exact = [pair for pair in pairs if _is(source, pair.source_language) and _is(target, pair.target_language)]
+    if len(exact or pairs) == 1:
+        return (exact or pairs)[0]
+    field = "source" if len({pair.target_language for pair in pairs}) == 1 else "target"
+    known = ", ".join(pair.name for pair in pairs)
+    raise InvalidRequestError.of(
+        f"model_selection.{field}_language_code", f"the model has several pairs that fit, name one: {known}"
+    )
+
+
+def _is(asked: str, offered: str) -> bool:
+    return not asked or asked.lower() == offered.lower()
+
+
 def _fits(asked: str, offered: str) -> bool:
     """Whether a model's language serves the one asked for: en serves en-US."""
-    return not asked or asked.lower() == offered.lower() or asked.lower().startswith(offered.lower() + "-")
+    return _is(asked, offered) or asked.lower().startswith(offered.lower() + "-")

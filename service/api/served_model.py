@@ -3,55 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from service.api.explanation import Explanation, Link, align, explain
+from service.api.decoding import Decoding, SpanProtection
+from service.api.explanation import Explanation, align, explain
+from service.api.offsets import AlignedSpan, aligned_spans, source_tokens, target_offsets
+from service.api.sentence_options import SentenceOptions
 from service.api.text_translation import Sentence, TextTranslation, put_together
 from service.bundle.bundle import Bundle
-from service.bundle.manifest import Manifest
+from service.bundle.manifest import LanguagePair, Manifest
 from service.bundle.tokenizer import TextStream, Token
 from service.engine.engine import Engine
 from service.engine.kv_cache import KVCache
 from service.engine.runner import OnnxRunner
 from service.engine.scheduler import Scheduler
 from service.engine.worker import Worker
-from service.errors import InvalidRequestError, SettingsError
+from service.errors import InvalidRequestError, SettingsError, SpanLostError
 from service.metrics import Metrics
 from service.request import DecodingOptions, FinishedEvent, Priority, TokensEvent
 from service.settings import Settings
+from service.text.protected_spans import ProtectedText, SpanProtector
 from service.text.segmentation import Segment, Segmentation, segment
-from service.text.terminology import Term, terms_in
 
-MAX_TOKENS_PER_SOURCE_TOKEN, MIN_MAX_TOKENS = 3, 16
 LONG_TEXT_CHARACTERS = 2000
-
-
-@dataclass(frozen=True)
-class Decoding:
-    """What a client asked of the decoding; what is text here becomes tokens of the model for every sentence."""
-
-    max_target_tokens: int | None
-    """None: by the source's length."""
-    options: DecodingOptions
-    target_prefix: str = ""
-    forbidden_phrases: tuple[str, ...] = ()
-    terms: tuple[Term, ...] = ()
-    beam_size_without_terms: int = 1
-    """For sentences that hold none of the terms."""
-    priority: Priority = Priority.INTERACTIVE
-
-
-@dataclass(frozen=True)
-class AlignedSpan:
-    """A source span and a target span, in characters of the whole texts."""
-
-    source_begin: int
-    source_end: int
-    target_begin: int
-    target_end: int
-    weight: float
 
 
 class ServedModel:
@@ -60,6 +37,8 @@ class ServedModel:
     def __init__(self, bundle: Bundle, settings: Settings, metrics: Metrics, on_failure: Callable[[], None]) -> None:
         self.bundle = bundle
         self.manifest = bundle.manifest
+        self.languages = bundle.manifest.pairs[0]
+        """What this view of the model translates; see `translating`."""
         cache = make_cache(self.manifest, settings)
         scheduler = Scheduler(settings.max_waiting, settings.max_encoder_tokens)
         engine = Engine(OnnxRunner(bundle), cache, scheduler)
@@ -67,8 +46,16 @@ class ServedModel:
         self.max_rows = cache.max_rows
         self.max_beam_size = min(settings.max_beam_size, cache.max_rows)
         self.worker = Worker(self.manifest.name, engine, metrics, on_failure)
+        self._protector = SpanProtector(self.manifest.protected_spans.symbols, self.manifest.protected_spans.patterns)
+        self._options = SentenceOptions(self.manifest, bundle.target_tokenizer, self.max_beam_size)
         self._max_under_way = min(cache.max_rows, settings.max_waiting)
         metrics.queue_limit.labels(self.manifest.name).set(settings.max_waiting)
+
+    def translating(self, languages: LanguagePair) -> ServedModel:
+        """The same model, engine and worker for one of its language pairs."""
+        view = copy.copy(self)
+        view.languages = languages
+        return view
 
     def slots(self) -> asyncio.Semaphore:
         """For one call: how many of its sentences may be under way, so that it cannot fill the queue by itself."""
@@ -95,7 +82,7 @@ class ServedModel:
         Raises:
             ServiceError: see `Worker.translate`; or the options do not suit the text.
         """
-        segmentation = await self._segment(text)
+        segmentation = await self._segment(text, decoding.span_protection)
         _check_single_sentence(segmentation, decoding)
         await self._look_up(decoding.forbidden_phrases)
         shared = slots or self.slots()
@@ -115,15 +102,18 @@ class ServedModel:
         self, text: str, decoding: Decoding, deadline_seconds: float | None
     ) -> AsyncGenerator[str | tuple[TextTranslation, ...]]:
         """Translate sentence after sentence; gives pieces of text that add up to the best translation, then all."""
-        segmentation = await self._segment(text)
+        segmentation = await self._segment(text, decoding.span_protection)
         _check_single_sentence(segmentation, decoding)
         await self._look_up(decoding.forbidden_phrases)
         hypotheses: list[list[Sentence]] = []
         for part in segmentation.segments:
             if part.before:
                 yield part.before
-            source_ids, options = self._prepare(part, decoding)
-            growing = TextStream(self.bundle.target_tokenizer)
+            protected = self.protect(part.text, decoding.span_protection)
+            source_ids, options = self._prepare(part, protected, decoding)
+            # What was sent cannot be taken back, so spans are required from the beginning.
+            options = self._options.with_spans(options, protected) or options
+            growing = TextStream(self.bundle.target_tokenizer, protected.restore)
             events = self.worker.translate(source_ids, options, deadline_seconds, decoding.priority, is_streaming=True)
             async with aclosing(events):
                 async for event in events:
@@ -131,20 +121,31 @@ class ServedModel:
                     if fresh:
                         yield fresh
                     if isinstance(event, FinishedEvent):
-                        hypotheses.append(self._sentences(part, source_ids, event))
+                        hypotheses.append(self._sentences(part, protected, source_ids, event))
+                        _check_spans(hypotheses[-1], decoding)
         if segmentation.after:
             yield segmentation.after
         yield put_together(segmentation, hypotheses, decoding.options.num_hypotheses)
 
-    def segment(self, text: str) -> Segmentation:
+    def segment(self, text: str, protection: SpanProtection = SpanProtection.KEEP) -> Segmentation:
         """Cut a text into sentences that the model can read."""
         tokenizer = self.bundle.source_tokenizer
-        longest = self.manifest.limits.max_source_tokens - 1
-        return segment(text, self.manifest.source_language, lambda part: len(tokenizer.encode(part)), longest)
+
+        def count_tokens(part: str) -> int:
+            return len(tokenizer.encode(self.protect(part, protection).text))
+
+        spans = [] if protection is SpanProtection.OFF else self._protector.places(text)
+        longest = self.manifest.limits.max_source_tokens - 1 - len(self.languages.source_prefix_ids)
+        return segment(text, self.languages.source_language, count_tokens, longest, spans)
+
+    def protect(self, text: str, protection: SpanProtection = SpanProtection.KEEP) -> ProtectedText:
+        """One sentence as the model reads it."""
+        return ProtectedText(text) if protection is SpanProtection.OFF else self._protector.protect(text)
 
     def source_ids(self, text: str) -> tuple[int, ...]:
-        """Ids of one sentence, end of sentence included."""
-        return (*self.bundle.source_tokenizer.encode(text), self.manifest.vocabulary.end_id)
+        """Ids of one sentence, language prefix and end of sentence included."""
+        ids = self.bundle.source_tokenizer.encode(text)
+        return (*self.languages.source_prefix_ids, *ids, self.manifest.vocabulary.end_id)
 
     def target_ids(self, text: str) -> tuple[int, ...]:
         """Ids of one translation, end of sentence included."""
@@ -162,100 +163,85 @@ class ServedModel:
             target_begin += len(sentence.segment.before)
             target_ids = (*sentence.translation.token_ids, self.manifest.vocabulary.end_id)
             explanation = await self.explain(sentence.source_ids, target_ids)
-            links = align(explanation.cross_attention)
-            spans += self._spans(sentence, links, target_begin)
+            links = align(explanation.cross_attention, len(self.languages.source_prefix_ids))
+            source = self.source_tokens(sentence.protected)
+            target = self.target_offsets(sentence.translation.token_ids, sentence.protected)
+            spans += aligned_spans(sentence, links, source, target, target_begin)
             target_begin += len(sentence.text)
         return spans
 
-    def target_offsets(self, token_ids: tuple[int, ...]) -> list[tuple[int, int]]:
+    def target_offsets(self, token_ids: tuple[int, ...], source: ProtectedText) -> list[tuple[int, int]]:
         """Begin and end of each token in the decoded text, in characters."""
-        ends = [len(self.bundle.target_tokenizer.decode(token_ids[: end + 1])) for end in range(len(token_ids))]
-        return list(zip([0, *ends[:-1]], ends, strict=True)) if ends else []
+        return target_offsets(self.bundle.target_tokenizer, token_ids, source)
 
-    def source_tokens(self, text: str) -> list[Token]:
-        """The source's tokens with offsets, without end of sentence."""
-        return self.bundle.source_tokenizer.tokens(text)
+    def source_tokens(self, source: ProtectedText) -> list[Token]:
+        """The source's tokens with offsets in its own text, without language prefix and end of sentence."""
+        return source_tokens(self.bundle.source_tokenizer, source)
 
     async def _translate_segment(
         self, part: Segment, decoding: Decoding, deadline_seconds: float | None
     ) -> list[Sentence]:
-        source_ids, options = self._prepare(part, decoding)
-        async with aclosing(self.worker.translate(source_ids, options, deadline_seconds, decoding.priority)) as events:
+        protected = self.protect(part.text, decoding.span_protection)
+        source_ids, options = self._prepare(part, protected, decoding)
+        event = await self._run(source_ids, options, deadline_seconds, decoding.priority)
+        sentences = self._sentences(part, protected, source_ids, event)
+        stricter = self._options.with_spans(options, protected)
+        if stricter and any(sentence.is_faulty for sentence in sentences):
+            # All of the beam, for what must be there may be there twice; those without fault go first.
+            everything = replace(stricter, num_hypotheses=stricter.beam_size)
+            event = await self._run(source_ids, everything, deadline_seconds, decoding.priority)
+            again = self._sentences(part, protected, source_ids, event)
+            # What must be there may be there twice in all of them, and the first try had some without fault.
+            sentences = max(again, sentences, key=lambda found: sum(not sentence.is_faulty for sentence in found))
+        if not (options.sampling or options.are_alternatives):  # those are not ranked
+            sentences.sort(key=lambda sentence: sentence.is_faulty)
+        del sentences[options.num_hypotheses :]
+        _check_spans(sentences, decoding)
+        return sentences
+
+    async def _run(
+        self, source_ids: tuple[int, ...], options: DecodingOptions, deadline_seconds: float | None, priority: Priority
+    ) -> FinishedEvent:
+        async with aclosing(self.worker.translate(source_ids, options, deadline_seconds, priority)) as events:
             async for event in events:
                 if isinstance(event, FinishedEvent):
-                    return self._sentences(part, source_ids, event)
+                    return event
         raise AssertionError("a worker's events end with a FinishedEvent or an error")
 
-    async def _segment(self, text: str) -> Segmentation:
+    async def _segment(self, text: str, protection: SpanProtection) -> Segmentation:
         # A long text is cut in a thread, so that the others' requests go on meanwhile.
-        return self.segment(text) if len(text) <= LONG_TEXT_CHARACTERS else await asyncio.to_thread(self.segment, text)
+        if len(text) <= LONG_TEXT_CHARACTERS:
+            return self.segment(text, protection)
+        return await asyncio.to_thread(self.segment, text, protection)
 
     async def _look_up(self, phrases: tuple[str, ...]) -> None:
         """Have the tokenizer find phrases in a thread, so that the others' requests go on meanwhile."""
         if phrases:
             await asyncio.to_thread(lambda: [self.bundle.target_tokenizer.variants(phrase) for phrase in phrases])
 
-    def _prepare(self, part: Segment, decoding: Decoding) -> tuple[tuple[int, ...], DecodingOptions]:
+    def _prepare(
+        self, part: Segment, protected: ProtectedText, decoding: Decoding
+    ) -> tuple[tuple[int, ...], DecodingOptions]:
         """The source ids of a segment and how to decode it, in tokens."""
-        source_ids = self.source_ids(part.text)
+        source_ids = self.source_ids(protected.text)
         limit = self.manifest.limits.max_source_tokens
         if len(source_ids) > limit:  # one character that the vocabulary spells in more tokens than the model reads
             raise InvalidRequestError.of("text", f"{part.text!r} makes {len(source_ids)} tokens; limit {limit}")
-        tokenizer, options = self.bundle.target_tokenizer, decoding.options
-        prefix = tuple(tokenizer.encode(decoding.target_prefix))
-        required = tuple(self._required_ids(term) for term in terms_in(part.text, decoding.terms))
-        fewest = max(options.min_target_tokens, len(prefix) + sum(map(len, set(required))))
-        options = replace(
-            options,
-            max_target_tokens=self._max_target_tokens(len(source_ids), fewest, decoding),
-            prefix=prefix,
-            forbidden=tuple(ids for phrase in decoding.forbidden_phrases for ids in tokenizer.variants(phrase)),
-            required=required,
-            # Terms that a sentence does not have need no beam for their sake.
-            beam_size=options.beam_size if required or not decoding.terms else decoding.beam_size_without_terms,
-        )
-        return source_ids, options
+        return source_ids, self._options.of(part.text, protected, decoding, len(source_ids))
 
-    def _required_ids(self, term: Term) -> tuple[int, ...]:
-        ids = tuple(self.bundle.target_tokenizer.encode(term.target))
-        if self.manifest.vocabulary.unknown_id in ids:
-            reason = "has characters that the model's vocabulary lacks"
-            raise InvalidRequestError.of("decoding.terminology.target", f"{term.target!r} {reason}")
-        return ids
-
-    def _max_target_tokens(self, num_source_tokens: int, fewest: int, decoding: Decoding) -> int:
-        limit = decoding.max_target_tokens or self.manifest.limits.max_target_tokens
-        if fewest > limit:
-            field = "decoding.terminology" if decoding.terms else "decoding.target_prefix"
-            raise InvalidRequestError.of(field, f"{fewest} tokens; limit {limit}")
-        usual = MAX_TOKENS_PER_SOURCE_TOKEN * num_source_tokens + MIN_MAX_TOKENS + fewest
-        return decoding.max_target_tokens or min(limit, usual)
-
-    def _sentences(self, part: Segment, source_ids: tuple[int, ...], event: FinishedEvent) -> list[Sentence]:
+    def _sentences(
+        self, part: Segment, protected: ProtectedText, source_ids: tuple[int, ...], event: FinishedEvent
+    ) -> list[Sentence]:
         decode = self.bundle.target_tokenizer.decode
-        return [Sentence(part, source_ids, found, decode(found.token_ids)) for found in event.translations]
-
-    def _spans(self, sentence: Sentence, links: list[Link], target_begin: int) -> list[AlignedSpan]:
-        source = self.source_tokens(sentence.segment.text)
-        target = self.target_offsets(sentence.translation.token_ids)
-        source_begin = sentence.segment.begin
-        spans = []
-        for link in links:
-            token = source[link.source_index]
-            first, last = _trim(sentence.segment.text, token.begin, token.end)
-            begin, end = _trim(sentence.text, *target[link.target_index])
-            spans.append(
-                AlignedSpan(
-                    source_begin + first, source_begin + last, target_begin + begin, target_begin + end, link.weight
-                )
-            )
-        return spans
+        return [Sentence(part, protected, source_ids, found, decode(found.token_ids)) for found in event.translations]
 
 
-def _trim(text: str, begin: int, end: int) -> tuple[int, int]:
-    """The span without the white space before its word, which a token carries."""
-    part = text[begin:end]
-    return begin + len(part) - len(part.lstrip()), end
+def _check_spans(sentences: list[Sentence], decoding: Decoding) -> None:
+    """Raise where spans are required and the best translation has not each of them once."""
+    if decoding.span_protection is SpanProtection.REQUIRE and sentences[0].is_faulty:
+        faults = sentences[0].protected.faults(sentences[0].symbols_text)
+        texts = [span.text for span in sentences[0].protected.spans if span.symbol in faults]
+        raise SpanLostError(f"the translation lost or repeated {', '.join(map(repr, texts)) or 'a span'}")
 
 
 def make_cache(manifest: Manifest, settings: Settings) -> KVCache:

@@ -117,7 +117,7 @@ class Server:
         self.http_address = self._http.address
 
     async def _warm_up(self, model: ServedModel) -> tuple[str, str]:
-        language = model.manifest.source_language.partition("-")[0]
+        language = model.languages.source_language.partition("-")[0]
         text = WARM_UP_TEXTS.get(language, "123")
         decoding = decoding_of(translation_service_pb2.DecodingOptions(), model, Priority.INTERACTIVE)
         return text, (await model.translate(text, decoding, None))[0].text

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from service.request import FinishReason, Translation
+from service.text.protected_spans import ProtectedText
 from service.text.segmentation import Segment, Segmentation
 
 
@@ -14,9 +16,31 @@ class Sentence:
     """A translated segment."""
 
     segment: Segment
+    protected: ProtectedText
+    """The segment as the model read it."""
     source_ids: tuple[int, ...]
     translation: Translation
-    text: str
+    symbols_text: str
+    """The translation as the model wrote it."""
+
+    @cached_property
+    def text(self) -> str:
+        """The translation, protected spans in their places."""
+        return self.protected.restore(self.symbols_text)
+
+    @property
+    def is_faulty(self) -> bool:
+        """Whether a protected span is lost, or stands there more than once."""
+        return bool(self.protected.faults(self.symbols_text))
+
+
+@dataclass(frozen=True)
+class SpanPlace:
+    """A protected span in a text, and where its translation has it; None where it was lost."""
+
+    source_begin: int
+    source_end: int
+    target_begin: int | None
 
 
 @dataclass(frozen=True)
@@ -41,6 +65,19 @@ class TextTranslation:
     def score(self) -> float:
         """Of all sentences; see `service.search.score`."""
         return _total_score(self.sentences)
+
+    def span_places(self) -> list[SpanPlace]:
+        """Every protected span, in order of the source."""
+        found: list[SpanPlace] = []
+        target_begin = 0
+        for sentence in self.sentences:
+            target_begin += len(sentence.segment.before)
+            for span, place in sentence.protected.places(sentence.symbols_text):
+                begin = sentence.segment.begin + span.begin
+                target = None if place is None else target_begin + place
+                found.append(SpanPlace(begin, begin + len(span.text), target))
+            target_begin += len(sentence.text)
+        return found
 
 
 def put_together(

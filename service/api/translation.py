@@ -11,14 +11,16 @@ from typing import Any, TypeAlias
 import grpc
 
 from service.api.conversion import check_texts, decoding_of, priority_of, result_of, text_violation, tokens_of
+from service.api.decoding import Decoding
 from service.api.models import Models
-from service.api.served_model import Decoding, ServedModel
+from service.api.served_model import ServedModel
 from service.api.status import is_foreseen
 from service.errors import FieldViolation, InvalidRequestError, ServiceError
 from service.pb.seq2serve.v1 import translation_service_pb2 as pb
 from service.pb.seq2serve.v1 import translation_service_pb2_grpc as pb_grpc
 from service.request import Priority
 from service.settings import Settings
+from service.text.protected_spans import ProtectedText
 
 MAX_ITEM_ID_CHARACTERS = 256
 
@@ -91,7 +93,7 @@ class TranslationServicer(pb_grpc.TranslationServiceServicer):
         check_texts([pair.source for pair in request.pairs], "pairs", self._settings)
         scores = []
         for index, pair in enumerate(request.pairs):
-            source_ids, target_ids = _pair_ids(model, pair.source, pair.target, f"pairs[{index}].")
+            _, source_ids, target_ids = _pair_ids(model, pair.source, pair.target, f"pairs[{index}].")
             explanation = await model.explain(source_ids, target_ids)
             log_probs = [float(value) for value in explanation.token_log_probs]
             tokens = tokens_of(model, target_ids, log_probs)
@@ -105,9 +107,10 @@ class TranslationServicer(pb_grpc.TranslationServiceServicer):
         if not target and request.source:
             decoding = decoding_of(pb.DecodingOptions(), model, Priority.INTERACTIVE)
             target = (await model.translate(request.source, decoding, _deadline(context)))[0].text
-        source_ids, target_ids = _pair_ids(model, request.source, target, "")
+        source, source_ids, target_ids = _pair_ids(model, request.source, target, "")
         explanation = await model.explain(source_ids, target_ids)
-        source_tokens = [(token.begin, token.end) for token in model.source_tokens(request.source)]
+        prefix = [(0, 0)] * len(model.languages.source_prefix_ids)  # read, and so attended to, but no part of the text
+        source_tokens = prefix + [(token.begin, token.end) for token in model.source_tokens(source)]
         maps = (
             (pb.ATTENTION_KIND_ENCODER_SELF, explanation.encoder_attention),
             (pb.ATTENTION_KIND_DECODER_SELF, explanation.decoder_attention),
@@ -116,7 +119,7 @@ class TranslationServicer(pb_grpc.TranslationServiceServicer):
         return pb.AttendResponse(
             source_tokens=_attended(source_ids, source_tokens, model.bundle.source_tokenizer.piece),
             target_tokens=_attended(
-                target_ids, model.target_offsets(target_ids[:-1]), model.bundle.target_tokenizer.piece
+                target_ids, model.target_offsets(target_ids[:-1], source), model.bundle.target_tokenizer.piece
             ),
             maps=[
                 _map(kind, layer, head, weights[layer, head])
@@ -225,20 +228,23 @@ def _deadline(context: Context) -> float | None:
     return None if remaining is None else time.monotonic() + remaining
 
 
-def _pair_ids(model: ServedModel, source: str, target: str, prefix: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def _pair_ids(
+    model: ServedModel, source: str, target: str, prefix: str
+) -> tuple[ProtectedText, tuple[int, ...], tuple[int, ...]]:
     limits = model.manifest.limits
-    source_ids, target_ids = model.source_ids(source), model.target_ids(target)
+    protected = model.protect(source)
+    source_ids, target_ids = model.source_ids(protected.text), model.target_ids(protected.cover(target))
+    num_prefix_tokens = len(model.languages.source_prefix_ids)
     violations = []
-    for name, ids, limit in (
-        ("source", source_ids, limits.max_source_tokens - 1),
-        ("target", target_ids, limits.max_target_tokens),
+    for name, length, limit in (
+        ("source", len(source_ids) - 1 - num_prefix_tokens, limits.max_source_tokens - 1 - num_prefix_tokens),
+        ("target", len(target_ids) - 1, limits.max_target_tokens),
     ):
-        length = len(ids) - 1
         if not 1 <= length <= limit:
             violations.append(FieldViolation(f"{prefix}{name}", f"{length} tokens; limits 1 to {limit}"))
     if violations:
         raise InvalidRequestError(violations)
-    return source_ids, target_ids
+    return protected, source_ids, target_ids
 
 
 def _attended(ids: tuple[int, ...], offsets: list[tuple[int, int]], piece: Any) -> list[pb.AttendedToken]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -12,6 +13,8 @@ from service.bundle.state_spec import StateArray
 from service.errors import BundleError
 
 SCHEMA_VERSION = 2
+MULTILINGUAL_SCHEMA_VERSION = 3
+"""Of bundles with `language_pairs`. All others are written as 2, so that services read them that know no other."""
 FILE_NAME = "manifest.json"
 MAX_MANIFEST_BYTES = 4 * 2**20
 
@@ -97,8 +100,41 @@ class Training(_Section, frozen=True):
     steps: NonNegative
     target_tokens: NonNegative
     hours: float
+    initialized_from: str = ""
+    """The model whose weights it began with, and how long that was trained; empty: random weights."""
     scores: dict[str, Any] = {}
     """BLEU and chrF by test set, with sacrebleu's signatures."""
+
+
+class ProtectedSpans(_Section, frozen=True):
+    """Spans of text that the model reads as symbols; see `service.text.protected_spans`."""
+
+    symbols: tuple[Annotated[str, msgspec.Meta(pattern=r"^⟦\d+⟧$", max_length=8)], ...] = ()
+    """Pieces of both vocabularies, in the order in which a sentence uses them. None: text is read as it is."""
+    patterns: tuple[Annotated[str, msgspec.Meta(max_length=500)], ...] = ()
+    """Regular expressions of spans, the first that matches at a place."""
+
+    def __post_init__(self) -> None:
+        for patterns in (*((pattern,) for pattern in self.patterns), self.patterns):
+            try:
+                re.compile("|".join(patterns))
+            except re.error as error:
+                raise ValueError(f"pattern {'|'.join(patterns)!r} is no regular expression: {error}") from None
+
+
+class LanguagePair(_Section, frozen=True):
+    """A source and a target language, and how the model is told."""
+
+    source_language: str
+    """BCP-47 code."""
+    target_language: str
+    source_prefix_ids: tuple[NonNegative, ...] = ()
+    """What the encoder reads before the ids of every sentence, such as that of the tag ⟦de⟧."""
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        return f"{self.source_language} → {self.target_language}"
 
 
 class Manifest(_Section, frozen=True):
@@ -108,8 +144,6 @@ class Manifest(_Section, frozen=True):
     name: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
     version: str
     architecture: str
-    source_language: str
-    target_language: str
     precision: Precision
     files: Files
     limits: Limits
@@ -118,11 +152,32 @@ class Manifest(_Section, frozen=True):
     parity: Parity
     training: Training
     licence: str
+    source_language: str | msgspec.UnsetType = msgspec.UNSET
+    target_language: str | msgspec.UnsetType = msgspec.UNSET
+    language_pairs: Annotated[tuple[LanguagePair, ...], msgspec.Meta(min_length=1)] | msgspec.UnsetType = msgspec.UNSET
+    """In place of the two languages, where there are several pairs or one that needs a prefix."""
+    protected_spans: ProtectedSpans = ProtectedSpans()
 
     def __post_init__(self) -> None:
+        num_unset = (self.source_language, self.target_language).count(msgspec.UNSET)
+        if num_unset != (0 if self.language_pairs is msgspec.UNSET else 2):
+            raise ValueError("either source_language and target_language or language_pairs must be there")
+        if len({(pair.source_language, pair.target_language) for pair in self.pairs}) < len(self.pairs):
+            raise ValueError("language_pairs must be unique")
+        if any(index >= self.vocabulary.source_size for pair in self.pairs for index in pair.source_prefix_ids):
+            raise ValueError("language_pairs: source_prefix_ids must be ids of the source vocabulary")
         names = [array.name for array in self.state]
         if len(names) != len(set(names)):
             raise ValueError("state names must be unique")
+
+    @property
+    def pairs(self) -> tuple[LanguagePair, ...]:
+        """What the model translates; at least one pair."""
+        if self.language_pairs is not msgspec.UNSET:
+            return self.language_pairs
+        assert self.source_language is not msgspec.UNSET
+        assert self.target_language is not msgspec.UNSET
+        return (LanguagePair(source_language=self.source_language, target_language=self.target_language),)
 
     @property
     def sha256(self) -> str:
@@ -156,9 +211,10 @@ def parse_manifest(content: bytes, directory: Path) -> Manifest:
     try:
         head = msgspec.json.decode(content)
         version = head.get("schema_version") if isinstance(head, dict) else None
-        if version != SCHEMA_VERSION:
+        if version not in (SCHEMA_VERSION, MULTILINGUAL_SCHEMA_VERSION):
             raise BundleError(
-                f"{directory}: schema version {version}, this service reads {SCHEMA_VERSION}: export the bundle again"
+                f"{directory}: schema version {version}, this service reads {SCHEMA_VERSION} and "
+                f"{MULTILINGUAL_SCHEMA_VERSION}: export the bundle again"
             )
         return msgspec.json.decode(content, type=Manifest)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -107,6 +107,10 @@ class Tokenizer:
         known = int(self._processor.piece_to_id(bare))
         return (known, *ids[1:]) if self.piece(known) == bare else ()
 
+    def id_of(self, piece: str) -> int:
+        """The id of a piece that the vocabulary has."""
+        return int(self._processor.piece_to_id(piece))
+
     def piece(self, token_id: int) -> str:
         """The piece of an id, as the vocabulary writes it."""
         piece: str = self._processor.id_to_piece(token_id)
@@ -119,21 +123,23 @@ class TextStream:
     The concatenation of all `push` results and `finish` equals `Tokenizer.decode` of all the ids.
     """
 
-    def __init__(self, tokenizer: Tokenizer) -> None:
+    def __init__(self, tokenizer: Tokenizer, restore: Callable[[str], str] = str) -> None:
+        """`restore`: what is done to the text of ids; that of fewer ids must stay a beginning of that of more."""
         self._tokenizer = tokenizer
+        self._restore = restore
         self._ids: list[int] = []
         self._sent = ""
 
     def push(self, ids: Sequence[int]) -> str:
         """The text that is certain now and was not before; may be empty."""
         self._ids += ids
-        text = self._tokenizer.decode(self._ids)
+        text = self._restore(self._tokenizer.decode(self._ids))
         # Bytes of an unfinished character decode to replacement characters at the end; they may still change.
         return self._emit(text.rstrip("\ufffd"))
 
     def finish(self) -> str:
         """The rest of the text."""
-        return self._emit(self._tokenizer.decode(self._ids))
+        return self._emit(self._restore(self._tokenizer.decode(self._ids)))
 
     def _emit(self, text: str) -> str:
         if not text.startswith(self._sent):

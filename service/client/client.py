@@ -54,12 +54,16 @@ class DecodingArguments:
     terminology: Mapping[str, str] = field(default_factory=dict)
     """Source terms and what they must become."""
     return_alternatives: bool | None = None
+    span_protection: Literal["keep", "require", "off"] | None = None
+    """What becomes of placeholders, tags, addresses and code."""
 
     def message(self) -> pb.DecodingOptions:
         """The options as a message."""
         values = {name: value for name, value in vars(self).items() if value is not None}
         if self.length_normalization is not None:
             values["length_normalization"] = f"LENGTH_NORMALIZATION_{self.length_normalization.upper()}"
+        if self.span_protection is not None:
+            values["span_protection"] = f"SPAN_PROTECTION_{self.span_protection.upper()}"
         values["terminology"] = [pb.Term(source=term, target=target) for term, target in self.terminology.items()]
         return pb.DecodingOptions(**values)
 
@@ -73,6 +77,17 @@ class Hypothesis:
     """What hypotheses are ranked by; higher is better."""
     log_prob: float
     """Of the whole translation, in nats."""
+
+
+class LineError(Exception):
+    """A text among many that was not translated."""
+
+    def __init__(self, number: int, error: pb.ItemError) -> None:
+        super().__init__(f"line {number}: {error.message}")
+        self.code = _STATUS[error.code]
+
+
+_STATUS: dict[int, grpc.StatusCode] = {status.value[0]: status for status in grpc.StatusCode}
 
 
 class Client:
@@ -138,17 +153,42 @@ class Client:
         """Translations of many texts, in their order, over one stream.
 
         Raises:
-            ValueError: an item failed; the message says which and why.
+            LineError: an item failed; the message says which and why.
         """
         waiting: dict[int, str] = {}
         next_index = 0
         for response in self._stub.BatchTranslate(self._batches(texts), timeout=None):
             if response.HasField("error"):
-                raise ValueError(f"line {int(response.id) + 1}: {response.error.message}")
+                raise LineError(int(response.id) + 1, response.error)
             waiting[int(response.id)] = response.result.hypotheses[0].text
             while next_index in waiting:
                 yield waiting.pop(next_index)
                 next_index += 1
+
+    def outcomes(
+        self, texts: Sequence[str], seed: int | None = None
+    ) -> Iterator[tuple[int, pb.TranslationResult | pb.ItemError]]:
+        """What becomes of up to 128 texts, over a stream of their own, as it comes.
+
+        Args:
+            texts: sent in one message.
+            seed: of the sampling, in place of the decoding's.
+
+        Returns:
+            The place of each text in `texts`, and its translations with the log-probabilities of their tokens, or why
+            there are none.
+        """
+        config = pb.BatchConfig(
+            model_selection=self._selection,
+            decoding=self._decoding,
+            return_options=pb.ReturnOptions(token_log_probs=True),
+        )
+        if seed is not None:
+            config.decoding.seed = seed
+        items = [pb.BatchItem(id=str(index), text=text) for index, text in enumerate(texts)]
+        request = pb.BatchTranslateRequest(config=config, items=items)
+        for response in self._stub.BatchTranslate(iter([request]), timeout=self._timeout):
+            yield int(response.id), response.error if response.HasField("error") else response.result
 
     def close(self) -> None:
         """Close the connection."""

@@ -5,10 +5,13 @@ Line breaks and the white space around sentences are kept as they are.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import sentencex
+
+from service.text.protected_spans import merge_over
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,13 @@ class Segmentation:
         return "".join(segment.before + translation for segment, translation in pairs) + self.after
 
 
-def segment(text: str, language: str, count_tokens: Callable[[str], int], max_tokens: int) -> Segmentation:
+def segment(
+    text: str,
+    language: str,
+    count_tokens: Callable[[str], int],
+    max_tokens: int,
+    protected: Sequence[tuple[int, int]] = (),
+) -> Segmentation:
     """Cut a text into sentences of at most `max_tokens` tokens.
 
     Args:
@@ -42,11 +51,12 @@ def segment(text: str, language: str, count_tokens: Callable[[str], int], max_to
         language: BCP-47 code; decides the abbreviations that end no sentence.
         count_tokens: the length of a text in tokens.
         max_tokens: a longer sentence is cut between words, and a longer word between characters.
+        protected: begin and end of spans, in order, in which nothing is cut but a span that is too long by itself.
     """
     segments: list[Segment] = []
     end = 0  # of what is done
-    for begin, stop in _sentences(text, language):
-        for first, last in _within(text, begin, stop, count_tokens, max_tokens):
+    for begin, stop in merge_over(_sentences(text, language), protected):
+        for first, last in _within(text, (begin, stop), count_tokens, max_tokens, protected):
             segments.append(Segment(text[end:first], text[first:last], first))
             end = last
     return Segmentation(tuple(segments), text[end:])
@@ -81,19 +91,33 @@ def _boundaries(line: str, language: str) -> list[tuple[int, int]]:
 
 
 def _within(
-    text: str, begin: int, end: int, count_tokens: Callable[[str], int], max_tokens: int
+    text: str,
+    part: tuple[int, int],
+    count_tokens: Callable[[str], int],
+    max_tokens: int,
+    protected: Sequence[tuple[int, int]],
 ) -> list[tuple[int, int]]:
-    """Cut [begin, end) until every part is short enough, halving at a word boundary where there is one."""
+    """Cut a part until every piece is short enough, halving at a word boundary where there is one."""
+    begin, end = part
     if end - begin <= 1 or count_tokens(text[begin:end]) <= max_tokens:
         return [(begin, end)]
     middle = (begin + end) // 2
     space = max(text.rfind(" ", begin + 1, middle), 0) or text.find(" ", middle, end - 1)
-    cut = space if space > begin else middle
+    cut = _outside(protected, space if space > begin else middle, begin, end)
     parts = []
     for half_begin, half_end in ((begin, cut), (cut, end)):
         half = text[half_begin:half_end]
         stripped = half.strip()
         if stripped:
             first = half_begin + half.index(stripped)
-            parts += _within(text, first, first + len(stripped), count_tokens, max_tokens)
+            parts += _within(text, (first, first + len(stripped)), count_tokens, max_tokens, protected)
     return parts
+
+
+def _outside(protected: Sequence[tuple[int, int]], cut: int, begin: int, end: int) -> int:
+    """A place for a cut within (begin, end): beside the span that it falls into, if there is one."""
+    index = bisect_left(protected, (cut,)) - 1
+    if index < 0 or protected[index][1] <= cut:
+        return cut
+    first, last = protected[index]
+    return next((place for place in (first, last) if begin < place < end), cut)

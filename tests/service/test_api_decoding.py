@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from pathlib import Path
 
 import pytest
@@ -48,7 +49,10 @@ async def test_served_beams_are_pytorchs_token_for_token_and_score_for_score(
             next_log_probs(model, ids), BeamSettings(5, 20, 5, 1.0, is_normalized_by_tokens=is_by_tokens)
         )
         decode = checkpoint.target_vocabulary.decode
-        assert texts_of(result) == [decode(list(hypothesis.token_ids)) for hypothesis in expected]
+        # A symbol of a protected span that the source does not have is left out, and such a translation comes last.
+        expected = sorted(expected, key=lambda hypothesis: "⟦" in decode(list(hypothesis.token_ids)))
+        texts = [re.sub("⟦\\d+⟧", "", decode(list(hypothesis.token_ids))) for hypothesis in expected]
+        assert texts_of(result) == texts
         for found, hypothesis in zip(result.hypotheses, expected, strict=True):
             assert found.score == pytest.approx(hypothesis.score, abs=1e-4)
             assert found.log_prob == pytest.approx(hypothesis.log_prob, abs=1e-4)

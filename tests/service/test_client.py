@@ -66,6 +66,10 @@ async def test_the_library(serve: Serve) -> None:
 
 
 def test_decoding_arguments_become_a_message() -> None:
-    message = DecodingArguments(beam_size=4, length_normalization="tokens").message()
-    assert message == pb.DecodingOptions(beam_size=4, length_normalization=pb.LENGTH_NORMALIZATION_TOKENS)
+    message = DecodingArguments(beam_size=4, length_normalization="tokens", span_protection="require").message()
+    assert message == pb.DecodingOptions(
+        beam_size=4,
+        length_normalization=pb.LENGTH_NORMALIZATION_TOKENS,
+        span_protection=pb.SPAN_PROTECTION_REQUIRE,
+    )
     assert DecodingArguments().message() == pb.DecodingOptions()

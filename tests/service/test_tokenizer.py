@@ -7,8 +7,10 @@ import sentencepiece
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from service.api.offsets import target_offsets
 from service.bundle.tokenizer import TextStream, Tokenizer
 from service.errors import BundleError
+from service.text.protected_spans import ProtectedText
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +63,23 @@ def test_offsets_are_those_of_the_text(tokenizer: Tokenizer) -> None:
     tokens = tokenizer.tokens(text)
     assert [token.id for token in tokens] == tokenizer.encode(text)
     assert "".join(text[token.begin : token.end] for token in tokens) == text
+
+
+@settings(deadline=None)
+@given(ids=st.lists(st.integers(0, 290), max_size=40))
+def test_offsets_of_a_translation_cover_it_in_order(tokenizer: Tokenizer, ids: list[int]) -> None:
+    ids = [token % tokenizer.size for token in ids]
+    offsets = target_offsets(tokenizer, ids, ProtectedText(""))
+    ends = [0, *(end for _, end in offsets)]
+    assert [begin for begin, _ in offsets] == ends[:-1]
+    assert ends == sorted(ends)
+    assert ends[-1] == len(tokenizer.decode(ids))
+
+
+def test_a_character_in_bytes_belongs_to_the_last_of_them(tokenizer: Tokenizer) -> None:
+    ids = tokenizer.encode("a 🙂 나")
+    offsets = target_offsets(tokenizer, ids, ProtectedText(""))
+    assert [(begin, end) for begin, end in offsets if begin <= 2 < end] == [(2, 3)]
 
 
 def test_a_damaged_model_is_an_error(tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ class GetModelResponse(_message.Message):
     def __init__(self, model: _Optional[_Union[Model, _Mapping]] = ...) -> None: ...
 
 class Model(_message.Message):
-    __slots__ = ("name", "version", "architecture", "source_language_code", "target_language_code", "precision", "sha256", "max_source_tokens", "max_target_tokens", "max_beam_size", "state", "training_data", "licence")
+    __slots__ = ("name", "version", "architecture", "source_language_code", "target_language_code", "precision", "sha256", "max_source_tokens", "max_target_tokens", "max_beam_size", "state", "training_data", "licence", "language_pairs")
     NAME_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     ARCHITECTURE_FIELD_NUMBER: _ClassVar[int]
@@ -61,6 +61,7 @@ class Model(_message.Message):
     STATE_FIELD_NUMBER: _ClassVar[int]
     TRAINING_DATA_FIELD_NUMBER: _ClassVar[int]
     LICENCE_FIELD_NUMBER: _ClassVar[int]
+    LANGUAGE_PAIRS_FIELD_NUMBER: _ClassVar[int]
     name: str
     version: str
     architecture: str
@@ -74,4 +75,13 @@ class Model(_message.Message):
     state: ModelState
     training_data: str
     licence: str
-    def __init__(self, name: _Optional[str] = ..., version: _Optional[str] = ..., architecture: _Optional[str] = ..., source_language_code: _Optional[str] = ..., target_language_code: _Optional[str] = ..., precision: _Optional[str] = ..., sha256: _Optional[str] = ..., max_source_tokens: _Optional[int] = ..., max_target_tokens: _Optional[int] = ..., max_beam_size: _Optional[int] = ..., state: _Optional[_Union[ModelState, str]] = ..., training_data: _Optional[str] = ..., licence: _Optional[str] = ...) -> None: ...
+    language_pairs: _containers.RepeatedCompositeFieldContainer[LanguagePair]
+    def __init__(self, name: _Optional[str] = ..., version: _Optional[str] = ..., architecture: _Optional[str] = ..., source_language_code: _Optional[str] = ..., target_language_code: _Optional[str] = ..., precision: _Optional[str] = ..., sha256: _Optional[str] = ..., max_source_tokens: _Optional[int] = ..., max_target_tokens: _Optional[int] = ..., max_beam_size: _Optional[int] = ..., state: _Optional[_Union[ModelState, str]] = ..., training_data: _Optional[str] = ..., licence: _Optional[str] = ..., language_pairs: _Optional[_Iterable[_Union[LanguagePair, _Mapping]]] = ...) -> None: ...
+
+class LanguagePair(_message.Message):
+    __slots__ = ("source_language_code", "target_language_code")
+    SOURCE_LANGUAGE_CODE_FIELD_NUMBER: _ClassVar[int]
+    TARGET_LANGUAGE_CODE_FIELD_NUMBER: _ClassVar[int]
+    source_language_code: str
+    target_language_code: str
+    def __init__(self, source_language_code: _Optional[str] = ..., target_language_code: _Optional[str] = ...) -> None: ...

@@ -7,6 +7,13 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class SpanProtection(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    SPAN_PROTECTION_UNSPECIFIED: _ClassVar[SpanProtection]
+    SPAN_PROTECTION_KEEP: _ClassVar[SpanProtection]
+    SPAN_PROTECTION_REQUIRE: _ClassVar[SpanProtection]
+    SPAN_PROTECTION_OFF: _ClassVar[SpanProtection]
+
 class LengthNormalization(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     LENGTH_NORMALIZATION_UNSPECIFIED: _ClassVar[LengthNormalization]
@@ -31,6 +38,10 @@ class AttentionKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ATTENTION_KIND_ENCODER_SELF: _ClassVar[AttentionKind]
     ATTENTION_KIND_DECODER_SELF: _ClassVar[AttentionKind]
     ATTENTION_KIND_CROSS: _ClassVar[AttentionKind]
+SPAN_PROTECTION_UNSPECIFIED: SpanProtection
+SPAN_PROTECTION_KEEP: SpanProtection
+SPAN_PROTECTION_REQUIRE: SpanProtection
+SPAN_PROTECTION_OFF: SpanProtection
 LENGTH_NORMALIZATION_UNSPECIFIED: LengthNormalization
 LENGTH_NORMALIZATION_GNMT: LengthNormalization
 LENGTH_NORMALIZATION_TOKENS: LengthNormalization
@@ -56,7 +67,7 @@ class ModelSelection(_message.Message):
     def __init__(self, model: _Optional[str] = ..., source_language_code: _Optional[str] = ..., target_language_code: _Optional[str] = ...) -> None: ...
 
 class DecodingOptions(_message.Message):
-    __slots__ = ("beam_size", "num_hypotheses", "length_penalty", "max_target_tokens", "min_target_tokens", "temperature", "top_k", "top_p", "seed", "target_prefix", "early_stopping", "repetition_penalty", "no_repeat_ngram_size", "forbidden_phrases", "terminology", "return_alternatives", "length_normalization")
+    __slots__ = ("beam_size", "num_hypotheses", "length_penalty", "max_target_tokens", "min_target_tokens", "temperature", "top_k", "top_p", "seed", "target_prefix", "early_stopping", "repetition_penalty", "no_repeat_ngram_size", "forbidden_phrases", "terminology", "return_alternatives", "length_normalization", "span_protection")
     BEAM_SIZE_FIELD_NUMBER: _ClassVar[int]
     NUM_HYPOTHESES_FIELD_NUMBER: _ClassVar[int]
     LENGTH_PENALTY_FIELD_NUMBER: _ClassVar[int]
@@ -74,6 +85,7 @@ class DecodingOptions(_message.Message):
     TERMINOLOGY_FIELD_NUMBER: _ClassVar[int]
     RETURN_ALTERNATIVES_FIELD_NUMBER: _ClassVar[int]
     LENGTH_NORMALIZATION_FIELD_NUMBER: _ClassVar[int]
+    SPAN_PROTECTION_FIELD_NUMBER: _ClassVar[int]
     beam_size: int
     num_hypotheses: int
     length_penalty: float
@@ -91,7 +103,8 @@ class DecodingOptions(_message.Message):
     terminology: _containers.RepeatedCompositeFieldContainer[Term]
     return_alternatives: bool
     length_normalization: LengthNormalization
-    def __init__(self, beam_size: _Optional[int] = ..., num_hypotheses: _Optional[int] = ..., length_penalty: _Optional[float] = ..., max_target_tokens: _Optional[int] = ..., min_target_tokens: _Optional[int] = ..., temperature: _Optional[float] = ..., top_k: _Optional[int] = ..., top_p: _Optional[float] = ..., seed: _Optional[int] = ..., target_prefix: _Optional[str] = ..., early_stopping: _Optional[bool] = ..., repetition_penalty: _Optional[float] = ..., no_repeat_ngram_size: _Optional[int] = ..., forbidden_phrases: _Optional[_Iterable[str]] = ..., terminology: _Optional[_Iterable[_Union[Term, _Mapping]]] = ..., return_alternatives: _Optional[bool] = ..., length_normalization: _Optional[_Union[LengthNormalization, str]] = ...) -> None: ...
+    span_protection: SpanProtection
+    def __init__(self, beam_size: _Optional[int] = ..., num_hypotheses: _Optional[int] = ..., length_penalty: _Optional[float] = ..., max_target_tokens: _Optional[int] = ..., min_target_tokens: _Optional[int] = ..., temperature: _Optional[float] = ..., top_k: _Optional[int] = ..., top_p: _Optional[float] = ..., seed: _Optional[int] = ..., target_prefix: _Optional[str] = ..., early_stopping: _Optional[bool] = ..., repetition_penalty: _Optional[float] = ..., no_repeat_ngram_size: _Optional[int] = ..., forbidden_phrases: _Optional[_Iterable[str]] = ..., terminology: _Optional[_Iterable[_Union[Term, _Mapping]]] = ..., return_alternatives: _Optional[bool] = ..., length_normalization: _Optional[_Union[LengthNormalization, str]] = ..., span_protection: _Optional[_Union[SpanProtection, str]] = ...) -> None: ...
 
 class Term(_message.Message):
     __slots__ = ("source", "target")
@@ -144,7 +157,7 @@ class AppliedTerm(_message.Message):
     def __init__(self, term: _Optional[int] = ..., target_begin: _Optional[int] = ..., target_end: _Optional[int] = ...) -> None: ...
 
 class Hypothesis(_message.Message):
-    __slots__ = ("text", "score", "log_prob", "tokens", "alignment", "finish_reason", "applied_terms")
+    __slots__ = ("text", "score", "log_prob", "tokens", "alignment", "finish_reason", "applied_terms", "protected_spans")
     TEXT_FIELD_NUMBER: _ClassVar[int]
     SCORE_FIELD_NUMBER: _ClassVar[int]
     LOG_PROB_FIELD_NUMBER: _ClassVar[int]
@@ -152,6 +165,7 @@ class Hypothesis(_message.Message):
     ALIGNMENT_FIELD_NUMBER: _ClassVar[int]
     FINISH_REASON_FIELD_NUMBER: _ClassVar[int]
     APPLIED_TERMS_FIELD_NUMBER: _ClassVar[int]
+    PROTECTED_SPANS_FIELD_NUMBER: _ClassVar[int]
     text: str
     score: float
     log_prob: float
@@ -159,7 +173,18 @@ class Hypothesis(_message.Message):
     alignment: _containers.RepeatedCompositeFieldContainer[AlignmentLink]
     finish_reason: FinishReason
     applied_terms: _containers.RepeatedCompositeFieldContainer[AppliedTerm]
-    def __init__(self, text: _Optional[str] = ..., score: _Optional[float] = ..., log_prob: _Optional[float] = ..., tokens: _Optional[_Iterable[_Union[Token, _Mapping]]] = ..., alignment: _Optional[_Iterable[_Union[AlignmentLink, _Mapping]]] = ..., finish_reason: _Optional[_Union[FinishReason, str]] = ..., applied_terms: _Optional[_Iterable[_Union[AppliedTerm, _Mapping]]] = ...) -> None: ...
+    protected_spans: _containers.RepeatedCompositeFieldContainer[ProtectedSpan]
+    def __init__(self, text: _Optional[str] = ..., score: _Optional[float] = ..., log_prob: _Optional[float] = ..., tokens: _Optional[_Iterable[_Union[Token, _Mapping]]] = ..., alignment: _Optional[_Iterable[_Union[AlignmentLink, _Mapping]]] = ..., finish_reason: _Optional[_Union[FinishReason, str]] = ..., applied_terms: _Optional[_Iterable[_Union[AppliedTerm, _Mapping]]] = ..., protected_spans: _Optional[_Iterable[_Union[ProtectedSpan, _Mapping]]] = ...) -> None: ...
+
+class ProtectedSpan(_message.Message):
+    __slots__ = ("source_begin", "source_end", "target_begin")
+    SOURCE_BEGIN_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_END_FIELD_NUMBER: _ClassVar[int]
+    TARGET_BEGIN_FIELD_NUMBER: _ClassVar[int]
+    source_begin: int
+    source_end: int
+    target_begin: int
+    def __init__(self, source_begin: _Optional[int] = ..., source_end: _Optional[int] = ..., target_begin: _Optional[int] = ...) -> None: ...
 
 class TranslationResult(_message.Message):
     __slots__ = ("hypotheses", "num_source_tokens", "num_target_tokens")

@@ -31,7 +31,8 @@ class TranslationServiceStub:
     Errors carry google.rpc.Status details: always ErrorInfo (domain "seq2serve"); BadRequest with the field's name for
     INVALID_ARGUMENT; RetryInfo for RESOURCE_EXHAUSTED, which means that the queue is full. NOT_FOUND: no such model or
     language pair. DEADLINE_EXCEEDED: the translation did not finish in time; its work was stopped. UNAVAILABLE: the
-    server is starting or shutting down; retry on another replica.
+    server is starting or shutting down; retry on another replica. FAILED_PRECONDITION: a protected span was lost, and the
+    request said SPAN_PROTECTION_REQUIRE.
     """
 
     def __init__(self, channel):
@@ -73,7 +74,8 @@ class TranslationServiceServicer:
     Errors carry google.rpc.Status details: always ErrorInfo (domain "seq2serve"); BadRequest with the field's name for
     INVALID_ARGUMENT; RetryInfo for RESOURCE_EXHAUSTED, which means that the queue is full. NOT_FOUND: no such model or
     language pair. DEADLINE_EXCEEDED: the translation did not finish in time; its work was stopped. UNAVAILABLE: the
-    server is starting or shutting down; retry on another replica.
+    server is starting or shutting down; retry on another replica. FAILED_PRECONDITION: a protected span was lost, and the
+    request said SPAN_PROTECTION_REQUIRE.
     """
 
     def Translate(self, request, context):
@@ -154,7 +156,8 @@ class TranslationService:
     Errors carry google.rpc.Status details: always ErrorInfo (domain "seq2serve"); BadRequest with the field's name for
     INVALID_ARGUMENT; RetryInfo for RESOURCE_EXHAUSTED, which means that the queue is full. NOT_FOUND: no such model or
     language pair. DEADLINE_EXCEEDED: the translation did not finish in time; its work was stopped. UNAVAILABLE: the
-    server is starting or shutting down; retry on another replica.
+    server is starting or shutting down; retry on another replica. FAILED_PRECONDITION: a protected span was lost, and the
+    request said SPAN_PROTECTION_REQUIRE.
     """
 
     @staticmethod

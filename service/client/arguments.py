@@ -1,0 +1,81 @@
+"""Flags that several commands of the client have."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from service.client.client import Client, DecodingArguments
+
+
+def add_connection(parser: argparse.ArgumentParser) -> None:
+    """Which service and which of its models."""
+    parser.add_argument("--address", default="127.0.0.1:50051", help="host:port (default: %(default)s)")
+    parser.add_argument("--model", default="", help="the model's name")
+    parser.add_argument("--source-language", default="", help="BCP-47 code")
+    parser.add_argument("--target-language", default="", help="BCP-47 code")
+
+
+def add_decoding(parser: argparse.ArgumentParser) -> None:
+    """How to decode; see `DecodingArguments`."""
+    parser.add_argument("--beam-size", type=int, help="above 1: beam search")
+    parser.add_argument("--num-hypotheses", type=int, help="print that many translations of each text, with scores")
+    parser.add_argument("--length-penalty", type=float)
+    parser.add_argument(
+        "--length-normalization", choices=["gnmt", "tokens"], help="tokens: as Hugging Face's transformers"
+    )
+    parser.add_argument("--early-stopping", action=argparse.BooleanOptionalAction)
+    parser.add_argument("--max-target-tokens", type=int)
+    parser.add_argument("--min-target-tokens", type=int)
+    parser.add_argument("--temperature", type=float, help="above 0: sample")
+    parser.add_argument("--top-k", type=int)
+    parser.add_argument("--top-p", type=float)
+    parser.add_argument("--seed", type=int)
+    parser.add_argument("--target-prefix", help="what the translation begins with")
+    parser.add_argument("--repetition-penalty", type=float)
+    parser.add_argument("--no-repeat-ngram-size", type=int)
+    parser.add_argument(
+        "--forbid", dest="forbidden_phrases", action="append", default=[], metavar="PHRASE", help="may be repeated"
+    )
+    parser.add_argument(
+        "--term", dest="terminology", action=_Terms, default={}, metavar="SOURCE=TARGET", help="may be repeated"
+    )
+    parser.add_argument("--return-alternatives", action="store_true", default=None)
+    parser.add_argument(
+        "--span-protection",
+        choices=["keep", "require", "off"],
+        help="of placeholders, tags, addresses and code; require: an error where one is lost",
+    )
+
+
+def decoding_of(options: argparse.Namespace) -> DecodingArguments:
+    """What the flags of `add_decoding` say."""
+    return DecodingArguments(**{name: getattr(options, name) for name in DecodingArguments.__dataclass_fields__})
+
+
+def client_of(options: argparse.Namespace) -> Client:
+    """A client as the flags of `add_connection` and `add_decoding`, and --timeout, say."""
+    return Client(
+        options.address,
+        model=options.model,
+        source_language=options.source_language,
+        target_language=options.target_language,
+        decoding=decoding_of(options),
+        timeout_seconds=options.timeout,
+    )
+
+
+class _Terms(argparse.Action):
+    """Collects SOURCE=TARGET."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: str | Sequence[object] | None,
+        option_string: str | None = None,
+    ) -> None:
+        source, separator, target = str(values).partition("=")
+        if not separator:
+            parser.error(f"{option_string} {values}: expected SOURCE=TARGET")
+        setattr(namespace, self.dest, {**getattr(namespace, self.dest), source: target})
