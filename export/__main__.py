@@ -1,4 +1,4 @@
-"""The command line: python -m export [--from ORIGIN] CHECKPOINT BUNDLE [--precision float32|int8|float16]."""
+"""The command line: python -m export [--from ORIGIN] CHECKPOINT… BUNDLE [--precision float32|int8|float16]."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from export.importers.g2p import import_g2p
 from export.importers.marian import import_marian
 from export.importers.netra import import_netra
 from export.parity import ParityError
+from export.trained import CheckpointEnsemble, Trained
 from export.writer import ExportOptions, export, read_scores
 from service.bundle.manifest import Precision
 from service.errors import BundleError
@@ -22,10 +23,13 @@ PACKAGES = {"g2p-en": import_g2p, "netra-transliterate": import_netra}
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Export one checkpoint; returns the exit code: 0, 1 for a parity failure, 2 for a mistake in the arguments."""
-    options = _parser().parse_args(arguments)
+    """Export one checkpoint or an ensemble of several.
+
+    Returns the exit code: 0, 1 for a parity failure, 2 for a mistake in the arguments.
+    """
+    options = _parser().parse_intermixed_args(arguments)
     try:
-        checkpoint = _read_checkpoint(options)
+        checkpoint = _read_checkpoints(options)
         sentences = _read_sentences(options.sentences) if options.sentences else ()
         manifest = export(
             checkpoint,
@@ -59,7 +63,12 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m export", description=__doc__)
     parser.add_argument(
-        "checkpoint", type=Path, help="a .pt file that python -m training train wrote; with --from, its directory"
+        "checkpoints",
+        metavar="checkpoint",
+        type=Path,
+        nargs="+",
+        help="a .pt file that python -m training train wrote; with --from, its directory; several make an ensemble: "
+        "the mean of their probabilities",
     )
     parser.add_argument("bundle", type=Path, help="directory to write; must not exist")
     parser.add_argument(
@@ -82,14 +91,19 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _read_checkpoint(options: argparse.Namespace) -> Checkpoint:
+def _read_checkpoints(options: argparse.Namespace) -> Trained:
+    members = [_read_checkpoint(path, options) for path in options.checkpoints]
+    return members[0] if len(members) == 1 else CheckpointEnsemble.of(members)
+
+
+def _read_checkpoint(path: Path, options: argparse.Namespace) -> Checkpoint:
     if options.origin == "marian":
-        return import_marian(options.checkpoint, options.source_language, options.target_language)
+        return import_marian(path, options.source_language, options.target_language)
     if options.source_language or options.target_language:
         raise ExportError("--source-language and --target-language go with --from marian: others know their languages")
     if options.origin in PACKAGES:
-        return PACKAGES[options.origin](options.checkpoint)
-    return Checkpoint.load(options.checkpoint)
+        return PACKAGES[options.origin](path)
+    return Checkpoint.load(path)
 
 
 def _read_sentences(path: Path) -> tuple[str, ...]:

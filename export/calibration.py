@@ -27,18 +27,20 @@ class Ranges:
     """Of keys and of values, as attention stores them."""
 
 
-def observe(model: Seq2Seq[Any], sources: Sequence[Sequence[int]]) -> Ranges:
+def observe(model: Seq2Seq[Any], sources: Sequence[Sequence[int]], max_target_tokens: int = MAX_TOKENS) -> Ranges:
     """Translate sources greedily and note what every linear layer reads and every attention stores.
 
     Args:
         model: float32, in evaluation mode.
         sources: ids, end of sentence included.
+        max_target_tokens: the longest translation that the model can write; no more than MAX_TOKENS are looked at.
     """
     ranges = Ranges()
+    longest = min(MAX_TOKENS, max_target_tokens)
     with _watching(model, ranges):
         for start in range(0, len(sources), BATCH_SIZE):
             batch = sources[start : start + BATCH_SIZE]
-            greedy(model, batch, [default_max_tokens(len(source), MAX_TOKENS) for source in batch])
+            greedy(model, batch, [default_max_tokens(len(source), longest) for source in batch])
     return ranges
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import onnx
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from export.ensemble_explain import EnsembleExplain, explain_graph
 from export.exportable import Exportable
 from export.recurrence import Recurrence, write_recurrence
 from export.write_graph import write_graph
@@ -57,10 +58,22 @@ def write_explain(exportable: Exportable, path: Path) -> None:
     }
     axes = [{0: "batch", 1: "source"}, {0: "batch"}, {0: "batch", 1: "target"}]
     outputs = ["token_log_probs", "encoder_attention", "decoder_attention", "cross_attention"]
-    if isinstance(exportable.explain, Recurrence):
-        write_recurrence(exportable.explain, inputs, axes, outputs, path)
+    _write_explain(exportable.explain, inputs, axes, outputs, path)
+
+
+def _write_explain(
+    module: nn.Module, inputs: dict[str, Tensor], axes: list[dict[int, str]], outputs: list[str], path: Path
+) -> None:
+    if isinstance(module, EnsembleExplain):
+        graphs = []
+        for part in module.parts:
+            _write_explain(part, inputs, axes, outputs, path)
+            graphs.append(onnx.load(path))
+        onnx.save(explain_graph(graphs, list(inputs), outputs), path)
+    elif isinstance(module, Recurrence):
+        write_recurrence(module, inputs, axes, outputs, path)
     else:
-        write_graph(exportable.explain, tuple(inputs.values()), axes, list(inputs), outputs, path)
+        write_graph(module, tuple(inputs.values()), axes, list(inputs), outputs, path)
 
 
 def _ids(batch: int, length: int) -> Tensor:

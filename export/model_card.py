@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from service.bundle.manifest import Manifest, Training
 
 
 def model_card(manifest: Manifest, notes: str = "") -> str:
     """Markdown with what a user should know before trusting the model; `notes` are the maker's own words."""
     training, parity = manifest.training, manifest.parity
-    model = training.recipe["model"]
     sections = [
         f"# {manifest.name} {manifest.version}\n",
-        f"{manifest.source_language} → {manifest.target_language}, {manifest.architecture}, {manifest.precision}.\n",
+        f"{', '.join(pair.name for pair in manifest.pairs)}, {manifest.architecture}, {manifest.precision}.\n",
         "## Model\n",
-        "\n".join(f"- {key}: {value}" for key, value in model.items()),
+        _model(training.recipe),
         f"- vocabulary: {manifest.vocabulary.source_size} source, {manifest.vocabulary.target_size} target pieces",
         f"- limits: {manifest.limits.max_source_tokens} source, {manifest.limits.max_target_tokens} target tokens "
         "per sentence\n",
@@ -38,12 +39,25 @@ def model_card(manifest: Manifest, notes: str = "") -> str:
     return "\n".join(sections) + "\n"
 
 
+def _model(recipe: dict[str, Any]) -> str:
+    """Settings; of an ensemble, those of every member."""
+    members = recipe.get("members")
+    if not members:
+        return "\n".join(f"- {key}: {value}" for key, value in recipe["model"].items())
+    lines = [f"- an ensemble: the mean of the probabilities of {len(members)} models"]
+    for number, member in enumerate(members, start=1):
+        settings = ", ".join(f"{key}: {value}" for key, value in member["recipe"]["model"].items())
+        lines.append(f"- member {number}, {member['steps']:,} steps: {settings}")
+    return "\n".join(lines)
+
+
 def _training(training: Training) -> str:
     if not training.steps:
         return f"Not by this project. Data: {training.data}.\n"
     lines = [
         f"recipe: {training.recipe['name']}, code at {training.commit}",
         f"{training.steps:,} steps, {training.target_tokens:,} target tokens, {training.hours} hours",
+        *([f"began with the weights of {training.initialized_from}"] if training.initialized_from else []),
         f"data: {training.data} (SHA-256 {training.data_sha256})\n",
     ]
     return "\n".join(f"- {line}" for line in lines)
@@ -54,9 +68,13 @@ def _scores(manifest: Manifest) -> str:
     if not scores:
         return "Not measured."
     rows = [
-        f"| {name} | {score['num_sentences']} | {score['bleu']:.1f} | {score['chrf']:.1f} |"
+        f"| {name} | {score['num_sentences']} | {score['bleu']:.1f} | {score['chrf']:.1f} | {_figure(score, 'ter')} |"
         for name, score in scores.items()
     ]
     first = next(iter(scores.values()))
     signatures = f"\nsacrebleu: `{first['bleu_signature']}`, `{first['chrf_signature']}`; greedy."
-    return "\n".join(["| test set | sentences | BLEU | chrF2 |", "|---|---:|---:|---:|", *rows, signatures])
+    return "\n".join(["| test set | sentences | BLEU | chrF2 | TER |", "|---|---:|---:|---:|---:|", *rows, signatures])
+
+
+def _figure(score: dict[str, Any], name: str) -> str:
+    return f"{score[name]:.1f}" if name in score else ""

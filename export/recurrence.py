@@ -15,6 +15,7 @@ from onnx import GraphProto, ModelProto, helper
 from onnx.compose import add_prefix
 from torch import Tensor, nn
 
+from export.composition import all_opsets, renamed, same
 from export.write_graph import write_graph
 
 BEFORE, BODY, AFTER = "before_", "body_", "after_"
@@ -142,20 +143,18 @@ def _compose(
         body=body_graph,
         num_scan_inputs=1,
     )
-    into = [_same(name, prefix + name) for name in input_names for prefix in (BEFORE, AFTER)]
-    fixed = [_same(f"{BEFORE}fixed_{index}", f"{BODY}fixed_{index}") for index in range(num_fixed)]
-    out = [_same(AFTER + name, name) for name in output_names]
+    into = [same(name, prefix + name) for name in input_names for prefix in (BEFORE, AFTER)]
+    fixed = [same(f"{BEFORE}fixed_{index}", f"{BODY}fixed_{index}") for index in range(num_fixed)]
+    out = [same(AFTER + name, name) for name in output_names]
     nodes = [*into, *before.graph.node, *fixed, scan, *after.graph.node, *out]
     graph = helper.make_graph(
         nodes,
         "explain",
-        [_renamed(value, BEFORE) for value in before.graph.input],
-        [_renamed(value, AFTER) for value in after.graph.output],
+        [renamed(value, value.name.removeprefix(BEFORE)) for value in before.graph.input],
+        [renamed(value, value.name.removeprefix(AFTER)) for value in after.graph.output],
         [*before.graph.initializer, *after.graph.initializer],
     )
-    opsets = {entry.domain: entry.version for model in (before, body, after) for entry in model.opset_import}
-    imports = [helper.make_opsetid(domain, version) for domain, version in opsets.items()]
-    return helper.make_model(graph, opset_imports=imports, ir_version=before.ir_version)
+    return helper.make_model(graph, opset_imports=all_opsets((before, body, after)), ir_version=before.ir_version)
 
 
 def _closed_over(graph: GraphProto, num_inputs: int) -> GraphProto:
@@ -164,17 +163,6 @@ def _closed_over(graph: GraphProto, num_inputs: int) -> GraphProto:
     closed.CopyFrom(graph)
     del closed.input[num_inputs:]
     return closed
-
-
-def _same(name: str, other: str) -> onnx.NodeProto:
-    return helper.make_node("Identity", [name], [other])
-
-
-def _renamed(value: onnx.ValueInfoProto, prefix: str) -> onnx.ValueInfoProto:
-    renamed = onnx.ValueInfoProto()
-    renamed.CopyFrom(value)
-    renamed.name = value.name.removeprefix(prefix)
-    return renamed
 
 
 def _numbered(name: str, values: Sequence[Tensor]) -> list[str]:

@@ -1,4 +1,4 @@
-"""A checkpoint in, a bundle out: written beside its place, checked, and moved there whole."""
+"""A checkpoint (or an ensemble of them) in, a bundle out: written beside its place, checked, and moved there whole."""
 
 from __future__ import annotations
 
@@ -16,23 +16,27 @@ from export.calibration import observe
 from export.errors import ExportError
 from export.exportable import Exportable
 from export.families import take_apart, to_float16
+from export.language_tags import language_pairs, with_prefixes, without_tags
 from export.model_card import model_card
 from export.parity import check_parity
 from export.quantization import quantize
+from export.trained import CheckpointEnsemble, Trained
 from service.bundle.bundle import Bundle
 from service.bundle.manifest import (
+    MULTILINGUAL_SCHEMA_VERSION,
     SCHEMA_VERSION,
     Files,
     Limits,
     Manifest,
     Parity,
     Precision,
+    ProtectedSpans,
     Training,
     VocabularySpec,
     describe_file,
 )
 from service.bundle.runtime import Runtime
-from training.checkpoint import Checkpoint
+from training.protected_spans import protect
 from training.seq2seq import Seq2Seq
 from training.vocabulary import BEGIN_ID, END_ID, PAD_ID, UNKNOWN_ID
 
@@ -66,8 +70,8 @@ class ExportOptions:
     """What the model card should say beside the facts."""
 
 
-def export(checkpoint: Checkpoint, directory: Path, options: ExportOptions) -> Manifest:
-    """Write the bundle of a checkpoint.
+def export(checkpoint: Trained, directory: Path, options: ExportOptions) -> Manifest:
+    """Write the bundle of a checkpoint, or of several that translate together.
 
     Raises:
         ExportError: the directory exists.
@@ -86,16 +90,17 @@ def export(checkpoint: Checkpoint, directory: Path, options: ExportOptions) -> M
     return manifest
 
 
-def _write(checkpoint: Checkpoint, directory: Path, options: ExportOptions) -> Manifest:
+def _write(checkpoint: Trained, directory: Path, options: ExportOptions) -> Manifest:
     float_model = checkpoint.build_model()
     sources = _example_sources(checkpoint, options.sentences)
-    model = _convert(float_model, options.precision, sources)
+    model = _convert(float_model, options.precision, sources, checkpoint.recipe.data.max_target_tokens)
     exportable = take_apart(model, "float16" if options.precision == "float16" else "float32")
     graph_files.write_encoder(exportable, directory / "encoder.onnx")
     graph_files.write_decoder(exportable, directory / "decoder.onnx")
     graph_files.write_explain(exportable, directory / "explain.onnx")
-    checkpoint.source_vocabulary.save(directory / "source.model")
-    checkpoint.target_vocabulary.save(directory / "target.model")
+    tags = checkpoint.recipe.tags.values()
+    without_tags(checkpoint.source_vocabulary, tags).save(directory / "source.model")
+    without_tags(checkpoint.target_vocabulary, tags).save(directory / "target.model")
     manifest = _describe(checkpoint, exportable, directory, options, _UNCHECKED)
     manifest.save(directory)
     bundle = Bundle.load(directory, Runtime.start("cpu"))
@@ -107,24 +112,24 @@ def _write(checkpoint: Checkpoint, directory: Path, options: ExportOptions) -> M
     return manifest
 
 
-def _convert(model: Seq2Seq[Any], precision: Precision, sources: Sequence[Sequence[int]]) -> Seq2Seq[Any]:
+def _convert(
+    model: Seq2Seq[Any], precision: Precision, sources: Sequence[Sequence[int]], max_target_tokens: int
+) -> Seq2Seq[Any]:
     if precision == "int8":
-        return quantize(model, observe(model, sources))
+        return quantize(model, observe(model, sources, max_target_tokens))
     return to_float16(model) if precision == "float16" else model
 
 
 def _describe(
-    checkpoint: Checkpoint, exportable: Exportable, directory: Path, options: ExportOptions, parity: Parity
+    checkpoint: Trained, exportable: Exportable, directory: Path, options: ExportOptions, parity: Parity
 ) -> Manifest:
     recipe, progress = checkpoint.recipe, checkpoint.progress
     provenance = progress.get("provenance", {})
     return Manifest(
-        schema_version=SCHEMA_VERSION,
+        **_languages(checkpoint),
         name=options.name or recipe.name,
         version=options.version,
         architecture=exportable.architecture,
-        source_language=recipe.source_language,
-        target_language=recipe.target_language,
         precision=options.precision,
         files=Files(
             encoder=describe_file(directory / "encoder.onnx"),
@@ -143,12 +148,17 @@ def _describe(
             unknown_id=UNKNOWN_ID,
         ),
         state=exportable.state,
+        protected_spans=ProtectedSpans(
+            symbols=recipe.protected_spans.symbols,
+            patterns=recipe.protected_spans.patterns if recipe.protected_spans.num_symbols else (),
+        ),
         parity=parity,
         training=Training(
-            recipe=recipe.to_dict(),
+            recipe=_describe_recipe(checkpoint),
             data=provenance.get("data", "unknown"),
             data_sha256=provenance.get("data_sha256", "unknown"),
             commit=provenance.get("commit", "unknown"),
+            initialized_from=provenance.get("initialized_from", ""),
             steps=progress["step"],
             target_tokens=progress["target_tokens"],
             hours=round(progress["seconds"] / 3600, 2),
@@ -158,12 +168,31 @@ def _describe(
     )
 
 
-def _example_sources(checkpoint: Checkpoint, sentences: Sequence[str]) -> list[list[int]]:
+def _describe_recipe(checkpoint: Trained) -> dict[str, Any]:
+    recipe = checkpoint.recipe.to_dict()
+    return recipe | {"members": checkpoint.describe()} if isinstance(checkpoint, CheckpointEnsemble) else recipe
+
+
+def _languages(checkpoint: Trained) -> dict[str, Any]:
+    """What the manifest says of languages, in the oldest schema that can say it."""
+    pairs = language_pairs(checkpoint.recipe, checkpoint.source_vocabulary)
+    if len(pairs) > 1 or pairs[0].source_prefix_ids:
+        return {"schema_version": MULTILINGUAL_SCHEMA_VERSION, "language_pairs": pairs}
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "source_language": pairs[0].source_language,
+        "target_language": pairs[0].target_language,
+    }
+
+
+def _example_sources(checkpoint: Trained, sentences: Sequence[str]) -> list[list[int]]:
     """What calibration and parity check read: the sentences given, the checkpoint's, or random tokens."""
     longest = checkpoint.recipe.data.max_source_tokens - 1
     if sentences:
-        encoded = checkpoint.source_vocabulary.encode(list(sentences))
-        return [[*ids[:longest], END_ID] for ids in encoded if ids]
+        protected = [protect(text, checkpoint.recipe.protected_spans).text for text in sentences]
+        encoded = [ids for ids in checkpoint.source_vocabulary.encode(protected) if ids]
+        read = with_prefixes(encoded, language_pairs(checkpoint.recipe, checkpoint.source_vocabulary))
+        return [[*ids[:longest], END_ID] for ids in read]
     if checkpoint.examples:
         return checkpoint.examples
     generator = np.random.default_rng(0)

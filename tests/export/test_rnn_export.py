@@ -21,6 +21,8 @@ from training.search import BeamSettings, beam_search, greedy, next_log_probs
 from training.vocabulary import BEGIN_ID, END_ID, Vocabulary, VocabularySettings
 
 LONGEST = 30
+SLOW = ("copied", "deep bahdanau", "local")
+"""What else they are made of is in the others: together all take too long."""
 
 
 def make_checkpoint(scale: float = 2.0, **changes: object) -> Checkpoint:
@@ -45,7 +47,9 @@ def make_checkpoint(scale: float = 2.0, **changes: object) -> Checkpoint:
     return Checkpoint(recipe, vocabulary, vocabulary, weights, progress, {})
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize(
+    "family", [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in FAMILIES]
+)
 def test_every_family_decodes_as_pytorch_does(family: str, tmp_path: Path) -> None:
     checkpoint = make_checkpoint(**FAMILIES[family])
     manifest = export(checkpoint, tmp_path / "bundle", ExportOptions())
@@ -66,8 +70,15 @@ def test_every_family_decodes_as_pytorch_does(family: str, tmp_path: Path) -> No
         assert [translation.token_ids for translation in translations] == [beam.token_ids for beam in beams]
 
 
-@pytest.mark.parametrize("precision", ["int8", "float16"])
-@pytest.mark.parametrize("family", ["bahdanau", "general"])
+@pytest.mark.parametrize(
+    ("family", "precision"),
+    [
+        ("bahdanau", "int8"),
+        ("general", "float16"),
+        pytest.param("bahdanau", "float16", marks=pytest.mark.slow),
+        pytest.param("general", "int8", marks=pytest.mark.slow),
+    ],
+)
 def test_other_precisions(family: str, precision: str, tmp_path: Path) -> None:
     options = ExportOptions(precision=precision)  # type: ignore[arg-type]
     manifest = export(make_checkpoint(1.5, **FAMILIES[family]), tmp_path / "bundle", options)

@@ -23,9 +23,10 @@ MODERN: dict[str, object] = {"normalization": "rms", "activation": "swiglu", "po
     [
         ("float32", {**MODERN, "num_key_value_heads": 2, "num_decoder_layers": 2}),
         ("int8", {**MODERN, "num_key_value_heads": 2, "norm": "post"}),
-        (
+        pytest.param(
             "float16",
             {"normalization": "rms", "activation": "gelu", "positions": "learned", "num_key_value_heads": 1},
+            marks=pytest.mark.slow,
         ),
     ],
 )
