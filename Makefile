@@ -18,7 +18,7 @@ SOURCES := service export training tests bench
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 
-serve: $(SERVE_ENV)/.ready ## serve the bundled model; ARGS="…" goes to the service
+serve: $(SERVE_ENV)/.ready ## serve the bundled models; ARGS="…" goes to the service
 	$(SERVE_ENV)/bin/python -m service --models $(MODELS) $(ARGS)
 
 setup: $(DEV_ENV)/.ready ## set up .venv with all that training, export, tests and checks need

@@ -15,7 +15,7 @@ from service.pb.seq2serve.v1 import translation_service_pb2_grpc as pb_grpc
 from tests import synthetic
 from tests.conftest import Serve
 from training.checkpoint import Checkpoint
-from training.search import translate
+from training.translate import translate
 
 
 async def translate_over_grpc(channel: grpc.aio.Channel, texts: list[str], model: str) -> list[str]:
@@ -39,8 +39,8 @@ async def test_the_served_model_has_learned_the_language(serve: Serve, model: st
 async def test_the_server_says_what_pytorch_says(serve: Serve, synthetic_run: Path) -> None:
     checkpoint = Checkpoint.load(synthetic_run / "averaged.pt")
     sources = synthetic.sentences(100, seed=98)
-    vocabularies = checkpoint.source_vocabulary, checkpoint.target_vocabulary
-    expected = translate(checkpoint.build_model(), *vocabularies, sources, longest=32)
+    sources += [synthetic.with_placeholders(source, seed) for seed, source in enumerate(sources[:28])]
+    expected = translate(checkpoint, sources)
     async with serve() as (_, channel):
         assert await translate_over_grpc(channel, sources, "exact") == expected
 

@@ -47,7 +47,7 @@ def check(model: Transformer, batch: Batch) -> tuple[float, float]:
 def _trainer(checkpoint: Checkpoint, directory: Path) -> Trainer:
     vocabulary = checkpoint.source_vocabulary
     data = parallel(vocabulary, checkpoint.recipe.data)  # the trainer asks for some; the batches come from the file
-    trainer = Trainer(checkpoint.recipe, vocabulary, vocabulary, data, data, directory, torch.device("cpu"))
+    trainer = Trainer(checkpoint.recipe, vocabulary, vocabulary, [data], data, directory, torch.device("cpu"))
     trainer.model.load_state_dict(checkpoint.weights)
     return trainer
 

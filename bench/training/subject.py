@@ -76,7 +76,7 @@ def write(case: Case, vocabulary: Vocabulary, num_batches: int, directory: Path)
     """Draw weights and batches and write both files."""
     torch.manual_seed(case.recipe.seed)
     weights = build_model(case.recipe, vocabulary, vocabulary).state_dict()
-    stream = BatchStream(parallel(vocabulary, case.recipe.data), case.recipe.data, case.recipe.seed)
+    stream = BatchStream([parallel(vocabulary, case.recipe.data)], case.recipe.data, case.recipe.seed)
     batches = list(itertools.islice(stream, num_batches))
     subject = Subject(
         case, directory / "checkpoint.pt", directory / "batches.pt", [batch.num_target_tokens for batch in batches]
