@@ -1,4 +1,4 @@
-"""The command line: python -m export [--from ORIGIN] CHECKPOINT… BUNDLE [--precision float32|int8|float16]."""
+"""The command line: python -m export [--from ORIGIN] CHECKPOINT… BUNDLE|FILE.pt [--precision float32|int8|float16]."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import get_args
 
 from export.errors import ExportError
+from export.importers.bundle import import_bundle
 from export.importers.g2p import import_g2p
 from export.importers.marian import import_marian
 from export.importers.netra import import_netra
@@ -19,7 +20,7 @@ from service.errors import BundleError
 from training.checkpoint import Checkpoint
 from training.errors import TrainingError
 
-PACKAGES = {"g2p-en": import_g2p, "netra-transliterate": import_netra}
+DIRECTORIES = {"bundle": import_bundle, "g2p-en": import_g2p, "netra-transliterate": import_netra}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -30,6 +31,9 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_intermixed_args(arguments)
     try:
         checkpoint = _read_checkpoints(options)
+        if options.bundle.suffix == ".pt":
+            _save(checkpoint, options.bundle)
+            return 0
         sentences = _read_sentences(options.sentences) if options.sentences else ()
         manifest = export(
             checkpoint,
@@ -70,14 +74,19 @@ def _parser() -> argparse.ArgumentParser:
         help="a .pt file that python -m training train wrote; with --from, its directory; several make an ensemble: "
         "the mean of their probabilities",
     )
-    parser.add_argument("bundle", type=Path, help="directory to write; must not exist")
+    parser.add_argument(
+        "bundle",
+        type=Path,
+        help="directory to write; must not exist; FILE.pt: write a checkpoint instead, to train the model further",
+    )
     parser.add_argument(
         "--from",
         dest="origin",
-        choices=["training", "marian", *PACKAGES],
+        choices=["training", "marian", *DIRECTORIES],
         default="training",
-        help="marian: a Hugging Face directory of a Marian model, such as those of OPUS-MT, in safetensors; g2p-en and "
-        "netra-transliterate: the folder with the weights in the PyPI package of that name",
+        help="marian: a Hugging Face directory of a Marian model, such as those of OPUS-MT, in safetensors; bundle: an "
+        "int8 bundle of a Transformer; g2p-en and netra-transliterate: the folder with the weights in the PyPI package "
+        "of that name",
     )
     parser.add_argument("--source-language", help="BCP-47 code; with --from marian; default: what the directory says")
     parser.add_argument("--target-language", help="likewise")
@@ -101,9 +110,18 @@ def _read_checkpoint(path: Path, options: argparse.Namespace) -> Checkpoint:
         return import_marian(path, options.source_language, options.target_language)
     if options.source_language or options.target_language:
         raise ExportError("--source-language and --target-language go with --from marian: others know their languages")
-    if options.origin in PACKAGES:
-        return PACKAGES[options.origin](path)
+    if options.origin in DIRECTORIES:
+        return DIRECTORIES[options.origin](path)
     return Checkpoint.load(path)
+
+
+def _save(checkpoint: Trained, path: Path) -> None:
+    if not isinstance(checkpoint, Checkpoint):
+        raise ExportError(f"{path}: an ensemble has no checkpoint of its own")
+    if path.exists():
+        raise ExportError(f"{path} exists: remove it, or choose another file")
+    checkpoint.save(path)
+    print(f"{path}: {checkpoint.recipe.name}, to be given to python -m training train --initialize-from")
 
 
 def _read_sentences(path: Path) -> tuple[str, ...]:

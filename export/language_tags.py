@@ -42,6 +42,22 @@ def without_tags(vocabulary: Vocabulary, tags: Collection[str]) -> Vocabulary:
     return Vocabulary(model.SerializeToString())
 
 
+def with_tags(vocabulary: Vocabulary, tags: Collection[str]) -> Vocabulary:
+    """The vocabulary as it was before `without_tags`: prepared text contains its tags."""
+    if not tags:
+        return vocabulary
+    model = spm.ModelProto()
+    model.ParseFromString(vocabulary.model)
+    for piece in model.pieces:
+        if piece.piece in tags:
+            piece.type = spm.ModelProto.SentencePiece.USER_DEFINED
+    controls = [symbol for symbol in model.trainer_spec.control_symbols if symbol not in tags]
+    del model.trainer_spec.control_symbols[:]
+    model.trainer_spec.control_symbols.extend(controls)
+    model.trainer_spec.user_defined_symbols.extend(tags)
+    return Vocabulary(model.SerializeToString())
+
+
 def with_prefixes(sources: Iterable[list[int]], pairs: tuple[LanguagePair, ...]) -> list[list[int]]:
     """Source ids as the model reads them, the prefixes of all pairs in turns."""
     return [[*pairs[index % len(pairs)].source_prefix_ids, *ids] for index, ids in enumerate(sources)]
