@@ -20,6 +20,7 @@ from training.candidates import Candidates, duplicate_key, first_of_each
 from training.errors import TrainingError
 from training.inputs import in_every_direction
 from training.language_pairs import LanguagePair
+from training.phrasebook import LANGUAGES as PHRASEBOOK_LANGUAGES
 from training.phrasebook import phrases
 from training.readers import Pair
 from training.recipe import PrepareSettings, Recipe
@@ -166,11 +167,15 @@ def fault(pair: Pair, recipe: Recipe) -> str | None:
 
 def _with_phrasebook(pairs: Iterable[Pair], recipe: Recipe) -> Iterator[Pair]:
     if recipe.prepare.phrasebook:
-        english_to_korean = LanguagePair("en", "ko")
-        if not {english_to_korean, english_to_korean.swapped} & set(recipe.pairs):
-            raise TrainingError("prepare.phrasebook: the phrasebook is of English and Korean only")
-        sentences = (Pair(phrase.source, phrase.target, phrase.origin) for phrase in phrases())
-        yield from in_every_direction(sentences, english_to_korean, recipe)
+        known = [LanguagePair("en", language) for language in PHRASEBOOK_LANGUAGES]
+        of_recipe = [languages for languages in known if {languages, languages.swapped} & set(recipe.pairs)]
+        if not of_recipe:
+            raise TrainingError(
+                f"prepare.phrasebook: the phrasebook is of English and {', '.join(PHRASEBOOK_LANGUAGES)} only"
+            )
+        for languages in of_recipe:
+            sentences = (Pair(phrase.source, phrase.target, phrase.origin) for phrase in phrases(languages.target))
+            yield from in_every_direction(sentences, languages, recipe)
     yield from pairs
 
 

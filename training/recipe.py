@@ -49,7 +49,7 @@ class PrepareSettings(Section, frozen=True):
     repeats: dict[str, Positive] = msgspec.field(default_factory=dict)
     """By origin, how often each of its training pairs is written: more than once for little text that matters much."""
     phrasebook: bool = False
-    """Add the project's own phrasebook (English and Korean)."""
+    """Add the project's own phrasebook: English with Korean, German, French or Spanish."""
     language_temperature: Annotated[float, msgspec.Meta(ge=1.0)] = 1.0
     """Of several language pairs, those with less training text are repeated: a pair's share is its number of examples
     to the power of 1 / temperature. 1 repeats nothing."""

@@ -136,6 +136,12 @@ def test_packed_files_columns_and_swapped_sides(service: tuple[FakeService, str]
         assert file.read() == "기열\t열기\t-0.0020\tEND\n기닫\t닫기\t-0.0020\tEND\n"
 
 
+def test_a_byte_order_mark_is_no_text(service: tuple[FakeService, str], tmp_path: Path) -> None:
+    (tmp_path / "in").write_text("ab\n", encoding="utf-8-sig")
+    assert bulk(service[1], tmp_path / "in", "--output", tmp_path / "out") == 0
+    assert (tmp_path / "out").read_text() == expected_row("ab")
+
+
 def test_filters_refusals_and_several_hypotheses(
     service: tuple[FakeService, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

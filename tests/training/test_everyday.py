@@ -8,14 +8,15 @@ from collections import Counter
 
 import pytest
 
-from training.phrasebook import Phrase, grammar, phrases
+from training.phrasebook import LANGUAGES, Phrase, grammar, phrases
 from training.phrasebook.everyday import EVERYDAY_HELD_OUT_ORIGIN, EVERYDAY_ORIGIN, everyday_phrases, everyday_rows
 from training.phrasebook.grammar import ORIGIN
 from training.prepare import fault
 from training.readers import Pair
 from training.recipe import load_recipe
 
-PAIRS = [(english, korean) for english, korean, _ in everyday_rows()]
+PAIRS = [(english, korean) for english, korean, _ in everyday_rows("ko")]
+OTHERS = [language for language in LANGUAGES if language != "ko"]
 CLOSING_QUOTES = "\"'"
 
 
@@ -28,8 +29,8 @@ def _end(text: str) -> str:
 
 
 def test_there_are_many_pairs_of_many_topics() -> None:
-    topics = Counter(topic for _, _, topic in everyday_rows())
-    assert len(PAIRS) >= 2_500
+    topics = Counter(topic for _, _, topic in everyday_rows("ko"))
+    assert len(PAIRS) >= 10_000
     assert len(topics) >= 30
     assert all(re.fullmatch(r"[a-z ]+", topic) for topic in topics)
 
@@ -77,7 +78,7 @@ def test_preparation_keeps_every_pair() -> None:
 
 
 def test_some_are_held_out() -> None:
-    origins = Counter(phrase.origin for phrase in everyday_phrases())
+    origins = Counter(phrase.origin for phrase in everyday_phrases("ko"))
     assert set(origins) == {EVERYDAY_ORIGIN, EVERYDAY_HELD_OUT_ORIGIN}
     assert 0.02 < origins[EVERYDAY_HELD_OUT_ORIGIN] / origins.total() < 0.06
 
@@ -86,7 +87,33 @@ def test_the_book_is_the_grammars_then_the_hand_written(monkeypatch: pytest.Monk
     greeting = PAIRS[0][0]
     written = [Phrase("I am a student.", "나는 학생입니다.", ORIGIN), Phrase(greeting, "안녕하십니까!", ORIGIN)]
     monkeypatch.setattr(grammar, "phrases", lambda: iter(written))
-    book = list(phrases())
+    book = list(phrases("ko"))
     assert book[:2] == written
-    assert book[2:] == [phrase for phrase in everyday_phrases() if phrase.source != greeting]
+    assert book[2:] == [phrase for phrase in everyday_phrases("ko") if phrase.source != greeting]
     assert Phrase("Thank you so much!", "정말 감사합니다!", EVERYDAY_ORIGIN) in book
+
+
+def test_what_is_said_most_is_never_held_out() -> None:
+    held_out = [phrase for phrase in everyday_phrases("ko") if phrase.origin == EVERYDAY_HELD_OUT_ORIGIN]
+    assert min(len(phrase.source.split()) for phrase in held_out) == 4
+    trained = {phrase.source for phrase in everyday_phrases("ko") if phrase.origin == EVERYDAY_ORIGIN}
+    assert {"Hello.", "Hello!", "Thank you.", "Good morning.", "I love you."} <= trained
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_other_languages_are_well_formed(language: str) -> None:
+    rows = list(everyday_rows(language))
+    assert len(rows) >= 1_000
+    assert len({english for english, _, _ in rows}) == len(rows)
+    for text in (text for english, translation, _ in rows for text in (english, translation)):
+        assert text == " ".join(text.split()), text
+        assert unicodedata.is_normalized("NFC", text), text
+        assert re.fullmatch(r"[\"«¡¿A-Z0-9ÀÁÂÇÉÈÊÎÔÚÜÄÖ].*[.?!]( »|[\"»])?", text), text
+    known = {english for english, _, _ in everyday_rows("ko")}
+    assert {english for english, _, _ in rows} <= known  # one English for all: who has one, can compare
+
+
+def test_the_book_of_another_language_is_hand_written() -> None:
+    book = list(phrases("de"))
+    assert book == list(everyday_phrases("de"))
+    assert Phrase("Hello!", "Hallo!", EVERYDAY_ORIGIN) in book

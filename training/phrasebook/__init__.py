@@ -1,6 +1,7 @@
-"""The project's own phrasebook: everyday English–Korean sentence pairs, by a small grammar and by hand."""
+"""The project's own phrasebook: everyday sentence pairs, by a small grammar (Korean) and by hand."""
 
 from training.phrasebook.book import phrases
+from training.phrasebook.everyday import LANGUAGES
 from training.phrasebook.phrase import Phrase
 
-__all__ = ["Phrase", "phrases"]
+__all__ = ["LANGUAGES", "Phrase", "phrases"]

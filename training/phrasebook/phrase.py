@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """An English sentence, its Korean translation, and the part of the phrasebook it belongs to."""
+    """An English sentence, its translation, and the part of the phrasebook it belongs to."""
 
     source: str
     target: str

@@ -57,7 +57,7 @@ class TextInput:
 
     def _text(self, line: bytes, number: int) -> str:
         try:
-            text = line.decode("utf-8")
+            text = line.decode("utf-8-sig" if number == 1 else "utf-8")
         except UnicodeDecodeError as error:
             raise ValueError(f"{self._path}:{number}: not UTF-8: {error}") from None
         if self._column is None:

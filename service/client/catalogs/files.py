@@ -9,7 +9,7 @@ from pathlib import Path
 from service.client.catalogs.entry import Catalog
 from service.client.catalogs.errors import CatalogError
 from service.client.catalogs.json_catalog import JsonCatalog
-from service.client.catalogs.language import language_code
+from service.client.catalogs.language import code_of_file_name
 from service.client.catalogs.po import PoCatalog
 from service.client.catalogs.xliff import XliffCatalog
 
@@ -45,15 +45,15 @@ def read(path: Path, language: str, output: Path | None) -> Catalog:
 def parse(content: bytes, path: Path, language: str) -> Catalog:
     """The catalog in the content of a file that holds its own translations; see `read`."""
     if path.suffix.lower() in (".xlf", ".xliff"):
-        return XliffCatalog(content, str(path), language or language_code(path.stem))
-    return PoCatalog(content, str(path), language or language_code(path.stem))
+        return XliffCatalog(content, str(path), language or code_of_file_name(path.stem))
+    return PoCatalog(content, str(path), language or code_of_file_name(path.stem))
 
 
 def target_of(path: Path, language: str, output: Path | None) -> Path:
     """Where the filled catalog goes: for a template LANGUAGE.po beside it, for JSON LANGUAGE.json, else the file.
 
     Raises:
-        CatalogError: the output is a template's and exists, or is what a JSON file is read from.
+        CatalogError: the output exists and would be replaced, or is what a JSON file is read from.
     """
     suffix = path.suffix.lower()
     if output is None and suffix not in TEMPLATES:
@@ -62,6 +62,8 @@ def target_of(path: Path, language: str, output: Path | None) -> Path:
     target = (output or path.with_name(language.replace("-", "_") + extension)).resolve()
     if suffix == ".pot" and target.exists():
         raise CatalogError(f"{target}: exists already; msgmerge --update it with {path}, then fill {target}")
+    if suffix != ".json" and target != path.resolve() and target.exists():
+        raise CatalogError(f"{target}: exists already and may be somebody's work; fill it itself, or remove it")
     if suffix == ".json" and target == path.resolve():
         raise CatalogError(f"{target}: holds the sources, not translations into {language!r}")
     return target

@@ -16,6 +16,12 @@ def language_code(name: str) -> str:
     return code.replace("_", "-") if _CODE.fullmatch(code) else ""
 
 
+def code_of_file_name(stem: str) -> str:
+    """The code that a file is named by, such as pt_BR.po; one of two letters only, for app.po is named by no language."""
+    code = language_code(stem)
+    return code if len(base(code)) == 2 else ""
+
+
 def base(code: str) -> str:
     """The language without script and region."""
     return code.lower().partition("-")[0]

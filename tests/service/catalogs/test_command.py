@@ -14,7 +14,9 @@ import pytest
 from service.api.server import Server
 from service.client.__main__ import main
 from service.client.catalogs import command, msgfmt
-from service.client.catalogs.files import Target
+from service.client.catalogs.errors import CatalogError
+from service.client.catalogs.files import Target, target_of
+from service.client.catalogs.language import code_of_file_name
 from service.client.catalogs.remote import RemoteTranslator
 from service.client.catalogs.translator import Answer
 from service.settings import Settings
@@ -176,6 +178,20 @@ def test_what_was_done_is_kept_when_a_run_ends_early(
             assert last == code
     assert counts == [128, 256, 300]
     assert last == 0
+
+
+def test_what_exists_is_not_replaced_by_an_output(tmp_path: Path) -> None:
+    source, output = catalog(tmp_path), tmp_path / "out.po"
+    assert target_of(source, "ko", output) == output
+    assert target_of(source, "ko", source) == source
+    output.write_text("somebody's")
+    with pytest.raises(CatalogError, match=r"out\.po: exists already and may be somebody's work"):
+        target_of(source, "ko", output)
+
+
+@pytest.mark.parametrize(("stem", "code"), [("pt_BR", "pt-BR"), ("ko", "ko"), ("app", ""), ("messages", "")])
+def test_a_file_is_named_by_a_language_of_two_letters(stem: str, code: str) -> None:
+    assert code_of_file_name(stem) == code
 
 
 def test_a_file_that_somebody_else_changed_is_left_alone(tmp_path: Path) -> None:
