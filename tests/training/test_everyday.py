@@ -89,7 +89,9 @@ def test_the_book_is_the_grammars_then_the_hand_written(monkeypatch: pytest.Monk
     monkeypatch.setattr(grammar, "phrases", lambda: iter(written))
     book = list(phrases("ko"))
     assert book[:2] == written
-    assert book[2:] == [phrase for phrase in everyday_phrases("ko") if phrase.source not in {"I am a student.", greeting}]
+    assert book[2:] == [
+        phrase for phrase in everyday_phrases("ko") if phrase.source not in {"I am a student.", greeting}
+    ]
     assert Phrase("Thank you so much!", "정말 감사합니다!", EVERYDAY_ORIGIN) in book
 
 

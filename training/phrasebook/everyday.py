@@ -9,7 +9,9 @@ from pathlib import Path
 from training.phrasebook.phrase import Phrase
 
 EVERYDAY_ORIGIN, EVERYDAY_HELD_OUT_ORIGIN = "phrasebook-everyday", "phrasebook-everyday-heldout"
-_FILES = {path.stem.removeprefix("everyday_en_"): path for path in sorted(Path(__file__).parent.glob("everyday_en_*.tsv"))}
+_FILES = {
+    path.stem.removeprefix("everyday_en_"): path for path in sorted(Path(__file__).parent.glob("everyday_en_*.tsv"))
+}
 LANGUAGES = tuple(_FILES)
 """What the English is translated into."""
 _HELD_OUT_ONE_IN = 25

@@ -17,7 +17,7 @@ def language_code(name: str) -> str:
 
 
 def code_of_file_name(stem: str) -> str:
-    """The code that a file is named by, such as pt_BR.po; one of two letters only, for app.po is named by no language."""
+    """The code that a file is named by, such as pt_BR.po; of two letters, for app.po is named by no language."""
     code = language_code(stem)
     return code if len(base(code)) == 2 else ""
 
