@@ -28,33 +28,29 @@ def without_tags(vocabulary: Vocabulary, tags: Collection[str]) -> Vocabulary:
 
     Who writes ⟦de⟧ in a text means these characters, not the language.
     """
-    if not tags:
-        return vocabulary
-    model = spm.ModelProto()
-    model.ParseFromString(vocabulary.model)
-    for piece in model.pieces:
-        if piece.piece in tags:
-            piece.type = spm.ModelProto.SentencePiece.CONTROL
-    symbols = [symbol for symbol in model.trainer_spec.user_defined_symbols if symbol not in tags]
-    model.trainer_spec.control_symbols.extend(tags)
-    del model.trainer_spec.user_defined_symbols[:]
-    model.trainer_spec.user_defined_symbols.extend(symbols)
-    return Vocabulary(model.SerializeToString())
+    return _retyped(vocabulary, tags, is_text=False)
 
 
 def with_tags(vocabulary: Vocabulary, tags: Collection[str]) -> Vocabulary:
     """The vocabulary as it was before `without_tags`: prepared text contains its tags."""
+    return _retyped(vocabulary, tags, is_text=True)
+
+
+def _retyped(vocabulary: Vocabulary, tags: Collection[str], *, is_text: bool) -> Vocabulary:
     if not tags:
         return vocabulary
     model = spm.ModelProto()
     model.ParseFromString(vocabulary.model)
+    kinds = spm.ModelProto.SentencePiece
     for piece in model.pieces:
         if piece.piece in tags:
-            piece.type = spm.ModelProto.SentencePiece.USER_DEFINED
-    controls = [symbol for symbol in model.trainer_spec.control_symbols if symbol not in tags]
-    del model.trainer_spec.control_symbols[:]
-    model.trainer_spec.control_symbols.extend(controls)
-    model.trainer_spec.user_defined_symbols.extend(tags)
+            piece.type = kinds.USER_DEFINED if is_text else kinds.CONTROL
+    lists = [model.trainer_spec.control_symbols, model.trainer_spec.user_defined_symbols]
+    left, joined = lists if is_text else reversed(lists)
+    others = [symbol for symbol in left if symbol not in tags]
+    del left[:]
+    left.extend(others)
+    joined.extend(tags)
     return Vocabulary(model.SerializeToString())
 
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Literal, Self
+from typing import Literal
 
 import grpc
 
+from service.client.connection import Connection
 from service.pb.seq2serve.v1 import translation_service_pb2 as pb
-from service.pb.seq2serve.v1 import translation_service_pb2_grpc as pb_grpc
 
 ITEMS_PER_MESSAGE = 32
 
@@ -90,7 +89,7 @@ class LineError(Exception):
 _STATUS: dict[int, grpc.StatusCode] = {status.value[0]: status for status in grpc.StatusCode}
 
 
-class Client:
+class Client(Connection):
     """A connection to a service. Thread-safe; use it as a context manager, or close it.
 
     Errors are grpc.RpcError with the status codes that the protos document.
@@ -116,14 +115,15 @@ class Client:
             decoding: how to decode.
             timeout_seconds: of every call; None: no deadline.
         """
-        options = [("grpc.service_config", json.dumps(_SERVICE_CONFIG))]
-        self._channel = grpc.insecure_channel(address, options=options)
-        self._stub = pb_grpc.TranslationServiceStub(self._channel)  # type: ignore[no-untyped-call]
-        self._selection = pb.ModelSelection(
-            model=model, source_language_code=source_language, target_language_code=target_language
+        super().__init__(
+            address,
+            model=model,
+            source_language=source_language,
+            target_language=target_language,
+            timeout_seconds=timeout_seconds,
+            service_config=json.dumps(_SERVICE_CONFIG),
         )
         self._decoding = (decoding or DecodingArguments()).message()
-        self._timeout = timeout_seconds
 
     def translate(self, text: str) -> str:
         """The translation of one text."""
@@ -189,18 +189,6 @@ class Client:
         request = pb.BatchTranslateRequest(config=config, items=items)
         for response in self._stub.BatchTranslate(iter([request]), timeout=self._timeout):
             yield int(response.id), response.error if response.HasField("error") else response.result
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._channel.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _batches(self, texts: Iterable[str]) -> Iterator[pb.BatchTranslateRequest]:
         config = pb.BatchConfig(model_selection=self._selection, decoding=self._decoding)

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from types import TracebackType
-from typing import Self
 
 import grpc
 
 from service.client.catalogs.translator import Answer, Candidate
 from service.client.client import DecodingArguments
+from service.client.connection import Connection
 from service.pb.seq2serve.v1 import translation_service_pb2 as pb
-from service.pb.seq2serve.v1 import translation_service_pb2_grpc as pb_grpc
 
 TEXTS_OF_A_STREAM = 64
 ITEMS_OF_A_MESSAGE = 32
@@ -23,27 +21,8 @@ _WORTH_ANOTHER_TRY = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHA
 _CODES = {code.value[0] for code in _WORTH_ANOTHER_TRY}
 
 
-class RemoteTranslator:
-    """Translates with a running service. Errors are grpc.RpcError. Use it as a context manager."""
-
-    def __init__(
-        self, address: str, *, model: str, source_language: str, target_language: str, timeout_seconds: float
-    ) -> None:
-        """Connects when first used.
-
-        Args:
-            address: host:port.
-            model: its name; empty: chosen by the languages.
-            source_language: BCP-47 code; empty: any.
-            target_language: BCP-47 code; empty: any.
-            timeout_seconds: of every stream of at most TEXTS_OF_A_STREAM texts.
-        """
-        self._channel = grpc.insecure_channel(address)
-        self._stub = pb_grpc.TranslationServiceStub(self._channel)  # type: ignore[no-untyped-call]
-        self._selection = pb.ModelSelection(
-            model=model, source_language_code=source_language, target_language_code=target_language
-        )
-        self._timeout = timeout_seconds
+class RemoteTranslator(Connection):
+    """Translates with a running service. Errors are grpc.RpcError; the timeout is that of TEXTS_OF_A_STREAM texts."""
 
     def model(self, beam_size: int) -> str:
         """Name and version of the model that answers; raises what any request with that beam size would."""
@@ -74,18 +53,6 @@ class RemoteTranslator:
                 if error.code() not in _WORTH_ANOTHER_TRY or attempt + 1 == _ATTEMPTS:
                     raise
         return [answers.get(index, Answer(refusal="the service is busy")) for index in range(len(texts))]
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._channel.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _attempt(
         self, config: pb.BatchConfig, texts: Sequence[str], left: Sequence[int], answers: dict[int, Answer]

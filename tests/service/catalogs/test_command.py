@@ -13,7 +13,7 @@ import pytest
 
 from service.api.server import Server
 from service.client.__main__ import main
-from service.client.catalogs import command, msgfmt
+from service.client.catalogs import command
 from service.client.catalogs.errors import CatalogError
 from service.client.catalogs.files import Target, target_of
 from service.client.catalogs.language import code_of_file_name
@@ -120,7 +120,7 @@ async def test_terms_and_refusals_come_through(address: str) -> None:
     assert "terminology" in refused[0].refusal
 
 
-@pytest.mark.skipif(not msgfmt.is_installed(), reason="msgfmt (package gettext) is not installed")
+@pytest.mark.usefixtures("msgfmt_program")
 async def test_a_file_that_msgfmt_refuses_is_not_touched(
     address: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -104,7 +104,8 @@ def test_plurals_have_a_text_for_each_form() -> None:
     assert filled(po(body)).fillings[0].targets == ("가 %d files",)
 
 
-@pytest.mark.skipif(not msgfmt.is_installed(), reason="msgfmt (package gettext) is not installed")
+@pytest.mark.usefixtures("msgfmt_program")
+@pytest.mark.parametrize("msgfmt_program", ["gettext"], indirect=True)
 def test_msgfmt_names_the_lines_that_are_wrong() -> None:
     bad = HEADER + message("a %d", "가 %s", "#, fuzzy, c-format\n")
     assert msgfmt.complaints(bad.encode(), with_fuzzy=False) == []
