@@ -66,15 +66,62 @@ class SpanLostError(ServiceError):
     reason = "PROTECTED_SPAN_LOST"
 
 
-class QueueFullError(ServiceError):
-    """Too much is waiting already; the client may retry after `retry_after_seconds`."""
+class BusyError(ServiceError):
+    """A limit is reached for now; the client may retry after `retry_after_seconds`."""
 
     status = grpc.StatusCode.RESOURCE_EXHAUSTED
+    reason = "BUSY"
+
+    def __init__(self, message: str, retry_after_seconds: float) -> None:
+        super().__init__(f"{message}; retry after {retry_after_seconds:.1f} s")
+        self.retry_after_seconds = retry_after_seconds
+
+
+class QueueFullError(BusyError):
+    """Too many sentences are waiting already."""
+
     reason = "QUEUE_FULL"
 
     def __init__(self, limit: int, retry_after_seconds: float) -> None:
-        super().__init__(f"{limit} sentences are waiting already; retry after {retry_after_seconds:.1f} s")
-        self.retry_after_seconds = retry_after_seconds
+        super().__init__(f"{limit} sentences are waiting already", retry_after_seconds)
+
+
+class TooManyRpcsError(BusyError):
+    """The server answers as many RPCs as it may."""
+
+    reason = "TOO_MANY_RPCS"
+
+
+class QuotaExceededError(BusyError):
+    """The client has used what it may use."""
+
+    reason = "QUOTA_EXCEEDED"
+
+    def __init__(self, quota: str, message: str, retry_after_seconds: float) -> None:
+        super().__init__(message, retry_after_seconds)
+        self.quota = quota
+        """The setting of the clients file, such as max_concurrent_requests."""
+
+
+class UnauthenticatedError(ServiceError):
+    """The service does not know who asks."""
+
+    status = grpc.StatusCode.UNAUTHENTICATED
+    reason = "UNAUTHENTICATED"
+
+
+class PermissionDeniedError(ServiceError):
+    """The client may not do this."""
+
+    status = grpc.StatusCode.PERMISSION_DENIED
+    reason = "PERMISSION_DENIED"
+
+
+class UnknownMethodError(ServiceError):
+    """No service here has that method."""
+
+    status = grpc.StatusCode.UNIMPLEMENTED
+    reason = "UNKNOWN_METHOD"
 
 
 class DeadlineExceededError(ServiceError):
@@ -89,6 +136,35 @@ class UnavailableError(ServiceError):
 
     status = grpc.StatusCode.UNAVAILABLE
     reason = "UNAVAILABLE"
+
+
+class ShuttingDownError(UnavailableError):
+    """The service takes no more work, or could not finish what it had taken."""
+
+    reason = "SHUTTING_DOWN"
+
+    def __init__(self, message: str = "the service is shutting down") -> None:
+        super().__init__(message)
+
+
+class ModelUnloadedError(UnavailableError):
+    """The model was unloaded before the request could run."""
+
+    reason = "MODEL_UNLOADED"
+
+
+class BundleRefusedError(ServiceError):
+    """A bundle was asked to be loaded that cannot be served; what was served before still is."""
+
+    status = grpc.StatusCode.FAILED_PRECONDITION
+    reason = "BUNDLE_REFUSED"
+
+
+class MemoryBudgetError(ServiceError):
+    """A model does not fit into the memory that models may use."""
+
+    status = grpc.StatusCode.FAILED_PRECONDITION
+    reason = "MEMORY_BUDGET"
 
 
 class EngineError(ServiceError):

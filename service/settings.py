@@ -23,21 +23,51 @@ class Settings:
     """Every setting with its default; the description is what --help prints."""
 
     models: Path = _setting(Path("models"), "a bundle, or a directory of bundles")
+    watch_seconds: float = _setting(5.0, "how often to look for new, changed and removed bundles; 0: never")
     grpc_address: str = _setting("127.0.0.1:50051", "host:port of the gRPC service; port 0 takes a free one")
     http_address: str = _setting("127.0.0.1:8080", "host:port of /metrics, /livez, /readyz; port 0 takes a free one")
+
+    tls_certificate: str = _setting("", "PEM file of the gRPC port's certificate chain; read again when it changes")
+    tls_key: str = _setting("", "PEM file of its private key")
+    tls_client_ca: str = _setting("", "PEM file of the authorities whose client certificates are required")
+    clients: str = _setting("", "TOML file of the clients that are let in, their permissions and quotas; see README")
+    anonymous_permissions: str = _setting(
+        "translate,read_models", "what whoever reaches the port may do where there is no clients file"
+    )
+    plaintext: str = _setting(
+        "loopback-only", "where ports may listen without TLS", ("loopback-only", "on-trusted-network")
+    )
+
     device: str = _setting(
         "auto", "where models run; auto: cuda where this onnxruntime has it", ("auto", "cpu", "cuda")
     )
     num_threads: int = _setting(0, "threads of the model; 0: one for each core this process may use")
     max_rows: int = _setting(64, "hypotheses decoded together, for each model", minimum=1)
     max_cache_mebibytes: int = _setting(0, "memory of each model's KV cache, by fewer rows; 0: what max_rows needs")
+    max_memory_mebibytes: int = _setting(0, "weights and KV caches of all models together, by fewer rows; 0: no limit")
     max_beam_size: int = _setting(8, "hypotheses of one sentence, at most max_rows", minimum=1)
     max_waiting: int = _setting(1024, "sentences that may wait, for each model; more are refused", minimum=1)
     max_encoder_tokens: int = _setting(2048, "source tokens, padding included, encoded between two steps", minimum=1)
     max_texts: int = _setting(128, "texts in one request", minimum=1)
     max_text_characters: int = _setting(20_000, "characters in one text", minimum=1)
     max_message_bytes: int = _setting(4 * 2**20, "size of one gRPC message", minimum=1024)
+    max_metadata_bytes: int = _setting(8192, "size of the metadata of one RPC", minimum=1024)
+    max_rpcs: int = _setting(4096, "RPCs answered at a time; more are refused", minimum=1)
+    max_streams_per_connection: int = _setting(1024, "RPCs of one connection at a time; more wait there", minimum=1)
+    max_http_connections: int = _setting(64, "connections of the HTTP port; more are closed", minimum=1)
+
+    keepalive_seconds: float = _setting(60.0, "silence after which a connection is asked whether it lives", minimum=1)
+    keepalive_timeout_seconds: float = _setting(20.0, "time to answer that before it is closed", minimum=1)
+    max_connection_age_seconds: float = _setting(
+        1800.0, "age at which clients are told to connect again, so that load spreads; RPCs finish; 0: never"
+    )
+    stall_seconds: float = _setting(30.0, "time without progress after which a model is not ready", minimum=1)
+    drain_delay_seconds: float = _setting(0.0, "time between not ready and refusing work, for load balancers to see it")
     drain_seconds: float = _setting(10.0, "time to finish accepted work after SIGTERM or SIGINT")
+
+    otlp_endpoint: str = _setting("", "where traces go by OTLP, such as http://127.0.0.1:4317; empty: nowhere")
+    log_format: str = _setting("text", "how log lines are written", ("text", "json"))
+    log_request_text: str = _setting("no", "whether log lines may hold the text of requests", ("no", "yes"))
     log_level: str = _setting(
         "info", "least level of log lines on standard error", ("debug", "info", "warning", "error")
     )

@@ -12,7 +12,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 
-from service.errors import InvalidRequestError, ModelNotFoundError, QueueFullError, ServiceError
+from service.errors import BusyError, InvalidRequestError, ModelNotFoundError, ServiceError
 
 DOMAIN = "seq2serve"
 DETAILS_KEY = "grpc-status-details-bin"
@@ -31,7 +31,7 @@ def status_of(error: ServiceError) -> status_pb2.Status:
         details.append(error_details_pb2.BadRequest(field_violations=violations))
     if isinstance(error, ModelNotFoundError):
         details.append(error_details_pb2.ResourceInfo(resource_type="model", description=str(error)))
-    if isinstance(error, QueueFullError):
+    if isinstance(error, BusyError):
         delay = Duration()
         delay.FromNanoseconds(int(error.retry_after_seconds * 1e9))
         details.append(error_details_pb2.RetryInfo(retry_delay=delay))
@@ -49,7 +49,7 @@ async def abort(context: grpc.aio.ServicerContext[Any, Any], error: Exception) -
         logger.exception("unforeseen error", exc_info=error)
         error = ServiceError("an internal error; see the server's log")
     trailers: list[tuple[str, str | bytes]] = [(DETAILS_KEY, status_of(error).SerializeToString())]
-    if isinstance(error, QueueFullError):
+    if isinstance(error, BusyError):
         trailers.append(("grpc-retry-pushback-ms", str(int(error.retry_after_seconds * 1000))))
     await context.abort(error.status, str(error), tuple(trailers))
     raise asyncio.CancelledError  # abort never returns; this tells the type checker
