@@ -1,5 +1,6 @@
 """A client for the service: python -m service.client, or Client in your own program."""
 
 from service.client.client import Client, DecodingArguments
+from service.client.credentials import Credentials
 
-__all__ = ["Client", "DecodingArguments"]
+__all__ = ["Client", "Credentials", "DecodingArguments"]

@@ -4,7 +4,8 @@
 `python -m service.client po --help`: fill message catalogs.
 
 Exit codes: 0 done; 2 the request is wrong; 3 no such model or language pair; 4 the service cannot be reached or is
-shutting down; 5 busy or too late, worth another try; 1 anything else.
+shutting down; 5 busy or too late, worth another try; 6 not let in: no valid credentials, or no permission; 1 anything
+else.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ EXIT_CODES = {
     grpc.StatusCode.UNAVAILABLE: 4,
     grpc.StatusCode.RESOURCE_EXHAUSTED: 5,
     grpc.StatusCode.DEADLINE_EXCEEDED: 5,
+    grpc.StatusCode.UNAUTHENTICATED: 6,
+    grpc.StatusCode.PERMISSION_DENIED: 6,
 }
 
 

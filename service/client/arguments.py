@@ -3,17 +3,35 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from service.client.client import Client, DecodingArguments
+from service.client.credentials import Credentials
+
+CREDENTIAL_VARIABLE = "SEQ2SERVE_TOKEN"
 
 
-def add_connection(parser: argparse.ArgumentParser) -> None:
-    """Which service and which of its models."""
+def add_connection(
+    parser: argparse.ArgumentParser, *, source_language: str = "", target_language_help: str = "BCP-47 code"
+) -> None:
+    """Which service, what it is shown, and which of its models."""
     parser.add_argument("--address", default="127.0.0.1:50051", help="host:port (default: %(default)s)")
+    parser.add_argument("--tls", action="store_true", help="encrypt, and check the service's certificate")
+    parser.add_argument("--tls-ca", type=Path, metavar="FILE", help="PEM of its authorities; default: the system's")
+    parser.add_argument("--tls-certificate", type=Path, metavar="FILE", help="PEM of the client's own certificate")
+    parser.add_argument("--tls-key", type=Path, metavar="FILE", help="PEM of that certificate's private key")
+    parser.add_argument(
+        "--token-file",
+        type=Path,
+        metavar="FILE",
+        help=f"what the client's token is in; default: ${CREDENTIAL_VARIABLE}",
+    )
     parser.add_argument("--model", default="", help="the model's name")
-    parser.add_argument("--source-language", default="", help="BCP-47 code")
-    parser.add_argument("--target-language", default="", help="BCP-47 code")
+    default_source = " (default: %(default)s)" if source_language else ""
+    parser.add_argument("--source-language", default=source_language, help=f"BCP-47 code{default_source}")
+    parser.add_argument("--target-language", default="", help=target_language_help)
 
 
 def add_decoding(parser: argparse.ArgumentParser) -> None:
@@ -53,8 +71,23 @@ def decoding_of(options: argparse.Namespace) -> DecodingArguments:
     return DecodingArguments(**{name: getattr(options, name) for name in DecodingArguments.__dataclass_fields__})
 
 
+def credentials_of(options: argparse.Namespace, environment: Mapping[str, str] = os.environ) -> Credentials:
+    """What the flags of `add_connection` and the environment say.
+
+    Raises:
+        ValueError: they do not fit together, or the token's file cannot be read.
+    """
+    return Credentials(
+        tls=options.tls,
+        ca_file=options.tls_ca,
+        certificate_file=options.tls_certificate,
+        key_file=options.tls_key,
+        token=_token(options.token_file, environment),
+    )
+
+
 def client_of(options: argparse.Namespace) -> Client:
-    """A client as the flags of `add_connection` and `add_decoding`, and --timeout, say."""
+    """A client as the flags of `add_connection` and `add_decoding`, and --timeout, say; see `credentials_of`."""
     return Client(
         options.address,
         model=options.model,
@@ -62,7 +95,22 @@ def client_of(options: argparse.Namespace) -> Client:
         target_language=options.target_language,
         decoding=decoding_of(options),
         timeout_seconds=options.timeout,
+        credentials=credentials_of(options),
     )
+
+
+def _token(file: Path | None, environment: Mapping[str, str]) -> str | None:
+    if file is None:
+        return environment.get(CREDENTIAL_VARIABLE, "").strip() or None
+    try:
+        token = file.read_text(encoding="ascii").strip()
+    except OSError as error:
+        raise ValueError(f"--token-file {file}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ValueError(f"--token-file {file}: not ASCII") from None
+    if not token:
+        raise ValueError(f"--token-file {file}: is empty")
+    return token
 
 
 class _Terms(argparse.Action):

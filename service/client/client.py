@@ -10,6 +10,7 @@ from typing import Literal
 import grpc
 
 from service.client.connection import Connection
+from service.client.credentials import Credentials
 from service.pb.seq2serve.v1 import translation_service_pb2 as pb
 
 ITEMS_PER_MESSAGE = 32
@@ -104,6 +105,7 @@ class Client(Connection):
         target_language: str = "",
         decoding: DecodingArguments | None = None,
         timeout_seconds: float | None = 60.0,
+        credentials: Credentials | None = None,
     ) -> None:
         """Connects when first used.
 
@@ -114,6 +116,10 @@ class Client(Connection):
             target_language: BCP-47 code; empty: any.
             decoding: how to decode.
             timeout_seconds: of every call; None: no deadline.
+            credentials: None: plaintext, and nothing that tells who asks.
+
+        Raises:
+            ValueError: the credentials cannot be used; the message says why.
         """
         super().__init__(
             address,
@@ -121,6 +127,7 @@ class Client(Connection):
             source_language=source_language,
             target_language=target_language,
             timeout_seconds=timeout_seconds,
+            credentials=credentials,
             service_config=json.dumps(_SERVICE_CONFIG),
         )
         self._decoding = (decoding or DecodingArguments()).message()

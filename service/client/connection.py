@@ -5,8 +5,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Self
 
-import grpc
-
+from service.client.credentials import Credentials
 from service.pb.seq2serve.v1 import translation_service_pb2 as pb
 from service.pb.seq2serve.v1 import translation_service_pb2_grpc as pb_grpc
 
@@ -22,6 +21,7 @@ class Connection:
         source_language: str,
         target_language: str,
         timeout_seconds: float | None,
+        credentials: Credentials | None = None,
         service_config: str = "{}",
     ) -> None:
         """Connects when first used.
@@ -32,9 +32,13 @@ class Connection:
             source_language: BCP-47 code; empty: any.
             target_language: BCP-47 code; empty: any.
             timeout_seconds: of every call; None: no deadline.
+            credentials: None: plaintext, and nothing that tells who asks.
             service_config: gRPC's, as JSON: what is retried, how calls are balanced.
+
+        Raises:
+            ValueError: the credentials cannot be used; the message says why.
         """
-        self._channel = grpc.insecure_channel(address, options=[("grpc.service_config", service_config)])
+        self._channel = (credentials or Credentials()).channel(address, [("grpc.service_config", service_config)])
         self._stub = pb_grpc.TranslationServiceStub(self._channel)  # type: ignore[no-untyped-call]
         self._selection = pb.ModelSelection(
             model=model, source_language_code=source_language, target_language_code=target_language

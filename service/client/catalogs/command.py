@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from service.client.arguments import add_connection, credentials_of
 from service.client.catalogs import files
 from service.client.catalogs.accelerators import style_of
 from service.client.catalogs.entry import Catalog
@@ -62,6 +63,7 @@ def _fill_file(path: Path, options: argparse.Namespace, records: list[dict[str, 
         source_language=options.source_language,
         target_language=language,
         timeout_seconds=options.timeout,
+        credentials=credentials_of(options),
     ) as translator:
         marks = style_of(catalog.entries, catalog.accelerator)
         memory = Memory(catalog.entries, marks, options.terminology)
@@ -120,9 +122,6 @@ def _parser() -> argparse.ArgumentParser:
         "--msgfmt", action=argparse.BooleanOptionalAction, default=True, help="msgfmt --check before writing"
     )
     parser.add_argument("--beam-size", type=int, default=4, help="(default: %(default)s)")
-    parser.add_argument("--address", default="127.0.0.1:50051", help="host:port (default: %(default)s)")
-    parser.add_argument("--model", default="", help="the model's name")
-    parser.add_argument("--source-language", default="en", help="BCP-47 code (default: %(default)s)")
-    parser.add_argument("--target-language", default="", help="BCP-47 code; default: as the file says")
+    add_connection(parser, source_language="en", target_language_help="BCP-47 code; default: as the file says")
     parser.add_argument("--timeout", type=float, default=300.0, help="seconds for 64 texts (default: %(default)s)")
     return parser
