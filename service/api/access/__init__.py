@@ -1,0 +1,1 @@
+"""Who may call what, how much, and over which connections."""
