@@ -31,6 +31,11 @@ class Call:
     pause_seconds: float = 0.0
     """Between the requests of a stream."""
 
+    @property
+    def is_streamed(self) -> bool:
+        """Whether the requests are sent as a stream, be it in the wrong place."""
+        return self.method.is_request_stream or len(self.requests) != 1
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -90,7 +95,7 @@ class Caller:
         channel: Any = next(self._channels)  # its stubs know no multicallables of bytes
         path = call.method.path
         options: dict[str, Any] = {"metadata": call.metadata, "timeout": call.deadline_seconds}
-        if len(call.requests) != 1 or call.method.is_request_stream:
+        if call.is_streamed:
             return channel.stream_stream(path)(_paced(call), **options)
         if call.method.is_response_stream:
             return channel.unary_stream(path)(call.requests[0], **options)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
@@ -21,6 +21,8 @@ NUM_CHANNELS = 4
 INPUTS_UNDER_WAY = 48
 MAX_VIOLATIONS = 1000
 """More say nothing new: the campaign breaks off."""
+ATTACKS_TOLD = 4
+"""How many of the attacks before it are named where the server does not go on as before."""
 LOOKS_PER_CAMPAIGN = 40
 MAX_INPUTS_BETWEEN_LOOKS = 1000
 CHANNEL_OPTIONS = (
@@ -46,6 +48,7 @@ class Campaign:
         self._seed, self._num_inputs = seed, num_inputs
         self._statuses: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self._violations: list[Violation] = []
+        self._attacks: deque[str] = deque(maxlen=ATTACKS_TOLD)
         self._num_done = 0
 
     async def run(self) -> CampaignResult:
@@ -62,7 +65,8 @@ class Campaign:
             async with asyncio.TaskGroup() as group:
                 for _ in range(INPUTS_UNDER_WAY):
                     group.create_task(self._work(indices, inputs, caller, watch))
-            await self._finish(watch)
+            if not watch.is_gone:
+                await self._finish(watch)
         statuses = {what: dict(counts) for what, counts in self._statuses.items()}
         memory, seconds = Memory(tuple(watch.samples)), time.monotonic() - started
         return CampaignResult(self._seed, self._num_done, statuses, tuple(self._violations), memory, seconds)
@@ -79,11 +83,12 @@ class Campaign:
     async def _work(self, indices: Iterator[int], inputs: Inputs, caller: Caller, watch: Watch) -> None:
         between = max(1, min(MAX_INPUTS_BETWEEN_LOOKS, self._num_inputs // LOOKS_PER_CAMPAIGN))
         for index in indices:
-            await self._send(index, inputs.draw(index), caller)
+            answer = await self._send(index, inputs.draw(index), caller)
             self._num_done += 1
-            if index % between == 0:
+            is_refused = isinstance(answer, Outcome) and answer.code is grpc.StatusCode.UNAVAILABLE
+            if index % between == 0 or (is_refused and not watch.is_gone):
                 self._note(index, "watch", await watch.look(self._num_done))
-            if len(self._violations) >= MAX_VIOLATIONS:
+            if watch.is_gone or len(self._violations) >= MAX_VIOLATIONS:
                 return
 
     async def _finish(self, watch: Watch) -> None:
@@ -100,6 +105,7 @@ class Campaign:
 
     async def _attack(self, index: int, drawn: PortAttack) -> bytes | None:
         what = f"{'HTTP' if drawn.is_http else 'gRPC'} port, {drawn.attack.name}"
+        self._attacks.append(f"{index} ({what})")
         try:
             answer = await deliver(drawn.attack, self._http_address if drawn.is_http else self._grpc_address)
         except (OSError, TimeoutError) as error:
@@ -113,7 +119,8 @@ class Campaign:
         return answer
 
     def _note(self, index: int, what: str, found: list[str]) -> None:
-        self._violations += [Violation(self._seed, index, what, problem) for problem in found]
+        last = f"; the last attacks: {', '.join(self._attacks)}" if what == "watch" else ""
+        self._violations += [Violation(self._seed, index, what, problem + last) for problem in found]
 
     @asynccontextmanager
     async def _channels(self) -> AsyncIterator[list[grpc.aio.Channel]]:

@@ -8,10 +8,10 @@ from itertools import groupby
 
 import numpy as np
 
-MAX_SLOPE = 4.0
+MAX_SLOPE = 8.0
 """Most memory that may be added, in MiB for every 10,000 inputs, once half of them are over."""
-MIN_JUDGED_INPUTS = 20_000
-"""Below that memory still grows to what the largest requests need, and its slope says nothing."""
+MIN_JUDGED_INPUTS = 50_000
+"""Below that memory still grows, by a few MiB at a time, to what the largest requests together need."""
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,8 @@ class Watch:
         self._answers: list[tuple[pb.TranslateRequest, pb.TranslateResponse]] = []
         self.samples: list[tuple[int, float]] = []
         """Inputs so far, and resident memory in bytes."""
+        self.is_gone = False
+        """Whether the server no longer takes calls."""
 
     async def begin(self) -> Sequence[str]:
         """Learn what the server answers while nobody disturbs it; returns the names of its models.
@@ -58,6 +60,7 @@ class Watch:
                 if await self._translate(request) != expected:
                     found.append(f"{name} translates the canary differently")
             except grpc.aio.AioRpcError as error:
+                self.is_gone = error.code() is grpc.StatusCode.UNAVAILABLE
                 found.append(f"{name} does not translate the canary: {error.code().name} {error.details()}")
         try:
             metrics = await scrape(self._http_address)
