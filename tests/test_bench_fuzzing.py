@@ -109,8 +109,7 @@ def test_numbers_are_written_as_protobuf_writes_them() -> None:
     assert varint(300) == b"\xac\x02"
     assert length_delimited(2, b"cat") == pb.TranslateRequest(texts=["cat"]).SerializeToString()
     # RFC 7541, C.1.2: 1337 in five bits is 31, 154, 10; in seven it is 127 and 1210.
-    [(_, value)] = [(b"x", b"y" * 1337)]
-    assert frames.header_block([(b"x", value)]) == b"\x00\x01x\x7f\xba\x09" + value
+    assert frames.header_block([(b"x", b"y" * 1337)]) == b"\x00\x01x\x7f\xba\x09" + b"y" * 1337
 
 
 def test_an_input_depends_on_nothing_but_seed_and_index() -> None:
@@ -125,6 +124,14 @@ def test_every_rpc_has_its_turn() -> None:
     inputs = Inputs(9, ["exact"])
     paths = {drawn.method.path for index in range(2000) if isinstance(drawn := inputs.draw(index), Call)}
     assert {method.path for method in every_method() if method.name not in ("LoadModel", "UnloadModel")} <= paths
+
+
+def test_no_served_model_is_unloaded() -> None:
+    unload = dataclasses.replace(METHODS["GetModel"], path="/seq2serve.v1.ModelService/UnloadModel")
+    random, inputs = Random(10), Inputs(10, ["exact", "small"])
+    contents = [inputs.request(unload, random) for _ in range(1000)]
+    assert len(set(contents)) > 100
+    assert not any(name in content for content in contents for name in (b"exact", b"small"))
 
 
 @pytest.mark.parametrize("draw", [*GRPC_ATTACKS.values(), *HTTP_ATTACKS.values()])

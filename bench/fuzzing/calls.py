@@ -15,6 +15,9 @@ from bench.fuzzing.methods import Method
 CALL_SECONDS = 30.0
 """Every RPC has ended by then, or the server has forgotten it."""
 
+CLIENT_MESSAGES = frozenset({"Internal error from Core", "Locally cancelled by application!"})
+"""What grpc.aio says on our side where the end of an RPC comes between the messages that we send."""
+
 Metadata = tuple[tuple[str, str | bytes], ...]
 
 
@@ -47,6 +50,16 @@ class Outcome:
     responses: tuple[bytes, ...]
     is_stuck: bool
     """Whether it had to be cancelled after CALL_SECONDS."""
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the status is not the server's, which nobody will know."""
+        return self.message in CLIENT_MESSAGES
+
+    @property
+    def name(self) -> str:
+        """What to count it as."""
+        return f"{self.code.name} here" if self.is_lost else self.code.name
 
 
 class Caller:

@@ -99,7 +99,7 @@ class Campaign:
         if isinstance(drawn, PortAttack):
             return await self._attack(index, drawn)
         outcome = await caller.run(drawn)
-        self._statuses[drawn.method.path][outcome.code.name] += 1
+        self._statuses[drawn.method.path][outcome.name] += 1
         self._note(index, drawn.method.path, problems(drawn, outcome))
         return outcome
 

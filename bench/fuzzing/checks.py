@@ -24,10 +24,6 @@ CORE_STATUSES = (
     (grpc.StatusCode.RESOURCE_EXHAUSTED, re.compile(r"received .*metadata size exceeds")),
 )
 """Statuses that gRPC's core makes before our code sees the RPC: they carry no details."""
-CLIENT_MESSAGES = frozenset({"Internal error from Core", "Locally cancelled by application!"})
-"""What grpc.aio says on our side where the end of an RPC comes between the messages that we send; the server's status
-is lost."""
-
 _LOG_FAULT = re.compile(r"^.*(?:ERROR|CRITICAL|Exception occurred|never awaited|never retrieved).*$", re.MULTILINE)
 _LOG_VARIES = re.compile(r"^[\d-]+ [\d:,]+ |\('127.0.0.1', \d+\)")
 _LOG_OF_CORE = ("Failed sending error status from server", "ExecuteBatchError raised in core", "Invalid encoding on b")
@@ -80,7 +76,7 @@ def _is_clients_own(call: Call, outcome: Outcome) -> bool:
     """Whether the status was made on our side, as it may be where a call is cut off or sends a stream."""
     is_late = outcome.code is grpc.StatusCode.DEADLINE_EXCEEDED and call.deadline_seconds is not None
     is_cut = call.deadline_seconds is not None or call.cancel_after_seconds is not None
-    return is_late or ((is_cut or call.is_streamed) and outcome.message in CLIENT_MESSAGES)
+    return is_late or (outcome.is_lost and (is_cut or call.is_streamed))
 
 
 def _without_details(outcome: Outcome) -> list[str]:

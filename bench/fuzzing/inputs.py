@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from random import Random
 
 from bench.fuzzing.calls import Call, Metadata
+from bench.fuzzing.encoding import length_delimited
 from bench.fuzzing.generate import PLAUSIBLE, Generator
 from bench.fuzzing.methods import RARE_METHODS, Method, every_method, unknown_method
 from bench.fuzzing.mutate import mutate, noise
@@ -18,8 +19,9 @@ SHARE_OF_UNKNOWN_METHODS = 0.01
 SHARE_OF_WRONG_SHAPES = 0.002
 """Calls with no request, or two, where there should be one."""
 SHARE_OF_HUGE_REQUESTS = 0.0005
-HUGE_BYTES = 4 * 2**20 + 1
+TOO_MANY_BYTES = 4 * 2**20 + 1
 """Beyond the server's default limit of one message."""
+MANY_FIELDS = (2**13, 2**17)
 
 _UNKNOWN_PATHS = (
     "/seq2serve.v1.TranslationService/Nothing",
@@ -79,7 +81,7 @@ class Inputs:
         number = random.choice((0, 1, 2, 3)) if method.is_request_stream else 1
         if random.random() < SHARE_OF_WRONG_SHAPES:
             number = random.choice((0, 2))
-        requests = tuple(self._request(method, random) for _ in range(number))
+        requests = tuple(self.request(method, random) for _ in range(number))
         cancel = random.choice((0.0, 0.001, 0.01, 0.05)) if random.random() < 0.05 else None
         if method.path == "/grpc.health.v1.Health/Watch" and cancel is None:
             cancel = 0.02  # it goes on for ever
@@ -92,16 +94,17 @@ class Inputs:
             pause_seconds=random.choice((0.0, 0.0, 0.0, 0.005)),
         )
 
-    def _request(self, method: Method, random: Random) -> bytes:
+    def request(self, method: Method, random: Random) -> bytes:
+        """A request for an RPC; never one that could unload a model that is served."""
         content = self._content(method, random)
         if method.name == "UnloadModel" and any(name.encode() in content for name in self._model_names):
-            return b""  # without its models the server has nothing to do for the rest of the campaign
+            return b""  # else the rest of the campaign would meet a server with nothing to do
         return content
 
     def _content(self, method: Method, random: Random) -> bytes:
         generator, draw = Generator(random, self._plausible), random.random()
         if draw < SHARE_OF_HUGE_REQUESTS:
-            return bytes(HUGE_BYTES)
+            return _huge(random)
         if draw < 0.08:
             return noise(random)
         if draw < 0.5:
@@ -110,6 +113,13 @@ class Inputs:
             return generator.strange(method.request).SerializeToString()
         message = (generator.strange if random.random() < 0.5 else generator.plausible)(method.request)
         return mutate(message.SerializeToString(), random)
+
+
+def _huge(random: Random) -> bytes:
+    if random.random() < 0.5:
+        return bytes(TOO_MANY_BYTES)
+    number = random.choice((1, 2, 3))
+    return length_delimited(number, b"") * random.choice(MANY_FIELDS) + length_delimited(number, b"\xff")
 
 
 def _metadata(random: Random) -> Metadata:

@@ -39,7 +39,7 @@ class Watch:
         Raises:
             grpc.aio.AioRpcError: it does not answer.
         """
-        listed = await self._models.ListModels(model_service_pb2.ListModelsRequest(), wait_for_ready=True)
+        listed = await self._models.ListModels(model_service_pb2.ListModelsRequest(), timeout=CALL_SECONDS)
         for model in listed.models:
             pair = model.language_pairs[0]
             selection = pb.ModelSelection(
