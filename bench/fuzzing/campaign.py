@@ -25,6 +25,8 @@ ATTACKS_TOLD = 4
 """How many of the attacks before it are named where the server does not go on as before."""
 LOOKS_PER_CAMPAIGN = 40
 MAX_INPUTS_BETWEEN_LOOKS = 1000
+SETTLE_SECONDS = 1.0
+"""Time for what was written on a socket to take effect."""
 CHANNEL_OPTIONS = (
     ("grpc.use_local_subchannel_pool", 1),  # without it all channels of a process share one connection
     ("grpc.max_receive_message_length", -1),
@@ -66,7 +68,7 @@ class Campaign:
                 for _ in range(INPUTS_UNDER_WAY):
                     group.create_task(self._work(indices, inputs, caller, watch))
             if not watch.is_gone:
-                await self._finish(watch)
+                await self._finish(self._num_done, watch)
         statuses = {what: dict(counts) for what, counts in self._statuses.items()}
         memory, seconds = Memory(tuple(watch.samples)), time.monotonic() - started
         return CampaignResult(self._seed, self._num_done, statuses, tuple(self._violations), memory, seconds)
@@ -77,7 +79,7 @@ class Campaign:
             watch = Watch(channels[0], self._http_address)
             drawn = Inputs(self._seed, await watch.begin()).draw(index)
             answer = await self._send(index, drawn, Caller(channels))
-            await self._finish(watch)
+            await self._finish(index, watch)
         return drawn, answer, self._violations
 
     async def _work(self, indices: Iterator[int], inputs: Inputs, caller: Caller, watch: Watch) -> None:
@@ -91,9 +93,10 @@ class Campaign:
             if watch.is_gone or len(self._violations) >= MAX_VIOLATIONS:
                 return
 
-    async def _finish(self, watch: Watch) -> None:
-        self._note(self._num_done, "watch", await watch.look(self._num_done))
-        self._note(self._num_done, "watch", await watch.until_idle())
+    async def _finish(self, index: int, watch: Watch) -> None:
+        await asyncio.sleep(SETTLE_SECONDS)
+        self._note(index, "watch", await watch.look(self._num_done))
+        self._note(index, "watch", await watch.until_idle())
 
     async def _send(self, index: int, drawn: Call | PortAttack, caller: Caller) -> Outcome | bytes | None:
         if isinstance(drawn, PortAttack):
