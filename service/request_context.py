@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 
@@ -11,6 +11,10 @@ from service.tracing import NO_SPAN, RpcSpan
 
 def _spend_nothing(num_source_tokens: int) -> None:
     """Nobody counts."""
+
+
+async def _wait_for_nothing() -> None:
+    """Nobody limits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +29,8 @@ class RequestContext:
     """Where traces of the RPC go."""
     spend: Callable[[int], None] = _spend_nothing
     """Counts source tokens against the client's quota."""
+    wait: Callable[[], Awaitable[None]] = _wait_for_nothing
+    """Returns when the client's quota has room for more; what a stream brings waits for it."""
 
 
 _NONE = RequestContext()

@@ -129,7 +129,8 @@ async def test_who_writes_a_tag_means_its_characters(serve: Serve) -> None:
 
 def test_the_service_reads_what_training_read(run: Path, models: Path) -> None:
     vocabulary = Checkpoint.load(run / "averaged.pt").source_vocabulary
-    manifest, tokenizer = load_manifest(models / "both"), Tokenizer(models / "both" / "source.model")
+    manifest = load_manifest(models / "both")
+    tokenizer = Tokenizer((models / "both" / "source.model").read_bytes(), "source.model")
     assert manifest.schema_version == 3
     for pair in manifest.pairs:
         for text in multilingual.sentences(20, seed=3):

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from export.errors import ExportError
 from export.language_tags import with_tags
-from service.bundle.manifest import Manifest, load_manifest
+from service.bundle.manifest import Manifest, load_manifest, read_file
 from training.checkpoint import Checkpoint
 from training.model import build_model
 from training.recipe import parse_recipe
@@ -34,11 +34,11 @@ def import_bundle(directory: Path) -> Checkpoint:
     recipe = parse_recipe(manifest.training.recipe, str(directory / "manifest.json"))
     tags = tuple(recipe.tags.values())
     source, target = (
-        with_tags(Vocabulary((directory / file.name).read_bytes()), tags)
+        with_tags(Vocabulary(read_file(directory, file)), tags)
         for file in (manifest.files.source_tokenizer, manifest.files.target_tokenizer)
     )
     model = build_model(recipe, source, target)
-    _fill(model, *(_Tensors(directory / file.name) for file in (manifest.files.encoder, manifest.files.decoder)))
+    _fill(model, *(_Tensors(read_file(directory, file)) for file in (manifest.files.encoder, manifest.files.decoder)))
     training = manifest.training
     provenance = {"data": training.data, "data_sha256": training.data_sha256, "commit": training.commit}
     return Checkpoint(
@@ -68,8 +68,8 @@ def _check(manifest: Manifest, directory: Path) -> None:
 class _Tensors:
     """What a graph holds, by name."""
 
-    def __init__(self, path: Path) -> None:
-        initializers = onnx.load(path).graph.initializer
+    def __init__(self, content: bytes) -> None:
+        initializers = onnx.load_from_string(content).graph.initializer
         self._arrays = {item.name.removeprefix("model."): numpy_helper.to_array(item) for item in initializers}
 
     def find(self, name: str) -> Tensor | None:

@@ -3,25 +3,55 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from enum import Enum
 
 from service.api.served_model import ServedModel
 from service.bundle.manifest import LanguagePair
 from service.errors import InvalidRequestError, ModelNotFoundError
 from service.pb.seq2serve.v1 import translation_service_pb2 as pb
 
+
+class ModelState(Enum):
+    """What becomes of a model."""
+
+    LOADING = "loading"
+    """Being read and warmed up."""
+    READY = "ready"
+    """Answers requests."""
+    UNLOADING = "unloading"
+    """Finishes the requests that it has; new ones do not find it."""
+    FAILED = "failed"
+    """Its bundle cannot be served, or its engine stopped."""
+
+
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
 
 
 class Models:
-    """Served models by name."""
+    """Served models by name. Changed on the event loop only; `all` may be asked on any thread."""
 
-    def __init__(self, models: Iterable[ServedModel]) -> None:
-        self._by_name = {model.manifest.name: model for model in sorted(models, key=lambda m: m.manifest.name)}
+    def __init__(self, models: Iterable[ServedModel] = ()) -> None:
+        self._by_name: Mapping[str, ServedModel] = {}
+        for model in models:
+            self.put(model)
+
+    def put(self, model: ServedModel) -> None:
+        """Serve a model, in place of the one of that name if there is one."""
+        models = {**self._by_name, model.manifest.name: model}
+        self._by_name = dict(sorted(models.items()))  # never changed, for another thread may be reading it
+
+    def remove(self, name: str) -> None:
+        """Serve a model no more."""
+        self._by_name = {known: model for known, model in self._by_name.items() if known != name}
 
     def all(self) -> list[ServedModel]:
         """Every model, by name."""
         return list(self._by_name.values())
+
+    def find(self, name: str) -> ServedModel | None:
+        """The model of that name, if there is one."""
+        return self._by_name.get(name)
 
     def get(self, name: str, field: str) -> ServedModel:
         """The model of that name.
@@ -29,12 +59,13 @@ class Models:
         Raises:
             ModelNotFoundError: there is none; `field` is named.
         """
-        if name not in self._by_name:
-            raise ModelNotFoundError(field, f"no model {name!r}; served: {', '.join(self._by_name)}")
-        return self._by_name[name]
+        model = self.find(name)
+        if model is None:
+            raise ModelNotFoundError(field, f"no model {name!r}; served: {', '.join(self._by_name) or 'none'}")
+        return model
 
     def select(self, selection: pb.ModelSelection) -> ServedModel:
-        """The model that a request means, for its languages.
+        """The model that a request means, for its languages; hold it before anything is awaited.
 
         Raises:
             InvalidRequestError: a language code is malformed, or several pairs of the model fit.
@@ -45,6 +76,8 @@ class Models:
         models = self.all()
         if selection.model:
             models = [self.get(selection.model, "model_selection.model")]
+        if not models:
+            raise ModelNotFoundError("model_selection", "no model is served now: all are being loaded or were unloaded")
         choices = [(model, pair) for model in models for pair in model.manifest.pairs]
         fitting = [choice for choice in choices if _fits(source, choice[1].source_language)]
         if not fitting:

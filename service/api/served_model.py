@@ -5,23 +5,25 @@ from __future__ import annotations
 import asyncio
 import copy
 from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
+from contextlib import AbstractContextManager, aclosing
 from dataclasses import replace
 
+from service import request_context
 from service.api.decoding import Decoding, SpanProtection
 from service.api.explanation import Explanation, align, explain
+from service.api.leases import Leases
 from service.api.offsets import AlignedSpan, aligned_spans, source_tokens, target_offsets
 from service.api.sentence_options import SentenceOptions
 from service.api.text_translation import Sentence, TextTranslation, put_together
 from service.bundle.bundle import Bundle
-from service.bundle.manifest import LanguagePair, Manifest
+from service.bundle.manifest import LanguagePair
 from service.bundle.tokenizer import TextStream, Token
 from service.engine.engine import Engine
 from service.engine.kv_cache import KVCache
 from service.engine.runner import OnnxRunner
 from service.engine.scheduler import Scheduler
 from service.engine.worker import Worker
-from service.errors import InvalidRequestError, SettingsError, SpanLostError
+from service.errors import InvalidRequestError, SpanLostError
 from service.metrics import Metrics
 from service.request import DecodingOptions, FinishedEvent, Priority, TokensEvent
 from service.settings import Settings
@@ -34,12 +36,16 @@ LONG_TEXT_CHARACTERS = 2000
 class ServedModel:
     """One bundle, its engine and its worker."""
 
-    def __init__(self, bundle: Bundle, settings: Settings, metrics: Metrics, on_failure: Callable[[], None]) -> None:
+    def __init__(
+        self, bundle: Bundle, num_rows: int, settings: Settings, metrics: Metrics, on_failure: Callable[[], None]
+    ) -> None:
+        """`num_rows`: of the KV cache. `on_failure` is called on the event loop if the engine dies."""
         self.bundle = bundle
         self.manifest = bundle.manifest
         self.languages = bundle.manifest.pairs[0]
         """What this view of the model translates; see `translating`."""
-        cache = make_cache(self.manifest, settings)
+        limits = self.manifest.limits
+        cache = KVCache(self.manifest.state, num_rows, limits.max_source_tokens, limits.max_target_tokens + 1)
         scheduler = Scheduler(settings.max_waiting, settings.max_encoder_tokens)
         engine = Engine(OnnxRunner(bundle), cache, scheduler)
         self.num_cache_bytes = cache.num_bytes
@@ -49,13 +55,40 @@ class ServedModel:
         self._protector = SpanProtector(self.manifest.protected_spans.symbols, self.manifest.protected_spans.patterns)
         self._options = SentenceOptions(self.manifest, bundle.target_tokenizer, self.max_beam_size)
         self._max_under_way = min(cache.max_rows, settings.max_waiting)
+        self._leases = Leases()
         metrics.queue_limit.labels(self.manifest.name).set(settings.max_waiting)
 
     def translating(self, languages: LanguagePair) -> ServedModel:
-        """The same model, engine and worker for one of its language pairs."""
+        """The same model, engine, worker and leases for one of its language pairs."""
         view = copy.copy(self)
         view.languages = languages
         return view
+
+    def in_use(self) -> AbstractContextManager[None]:
+        """Keep the model until the end of a request, though a newer version take its place meanwhile.
+
+        Raises:
+            ModelUnloadedError: that has happened already. Not if nothing was awaited since the model was selected.
+        """
+        return self._leases.hold()
+
+    def retire(self) -> None:
+        """Another version, or nothing, takes its place: requests that begin from now on go elsewhere."""
+        self._leases.retire()
+
+    @property
+    def is_retired(self) -> bool:
+        """See `retire`."""
+        return self._leases.is_retired
+
+    @property
+    def num_requests(self) -> int:
+        """How many requests hold the model."""
+        return self._leases.num_held
+
+    async def idle(self) -> None:
+        """Wait until no request holds the model."""
+        await self._leases.idle()
 
     def slots(self) -> asyncio.Semaphore:
         """For one call: how many of its sentences may be under way, so that it cannot fill the queue by itself."""
@@ -114,6 +147,7 @@ class ServedModel:
             # What was sent cannot be taken back, so spans are required from the beginning.
             options = self._options.with_spans(options, protected) or options
             growing = TextStream(self.bundle.target_tokenizer, protected.restore)
+            request_context.current().spend(len(source_ids))
             events = self.worker.translate(source_ids, options, deadline_seconds, decoding.priority, is_streaming=True)
             async with aclosing(events):
                 async for event in events:
@@ -202,6 +236,7 @@ class ServedModel:
     async def _run(
         self, source_ids: tuple[int, ...], options: DecodingOptions, deadline_seconds: float | None, priority: Priority
     ) -> FinishedEvent:
+        request_context.current().spend(len(source_ids))
         async with aclosing(self.worker.translate(source_ids, options, deadline_seconds, priority)) as events:
             async for event in events:
                 if isinstance(event, FinishedEvent):
@@ -242,26 +277,6 @@ def _check_spans(sentences: list[Sentence], decoding: Decoding) -> None:
         faults = sentences[0].protected.faults(sentences[0].symbols_text)
         texts = [span.text for span in sentences[0].protected.spans if span.symbol in faults]
         raise SpanLostError(f"the translation lost or repeated {', '.join(map(repr, texts)) or 'a span'}")
-
-
-def make_cache(manifest: Manifest, settings: Settings) -> KVCache:
-    """As many rows as the settings allow.
-
-    Raises:
-        SettingsError: the memory allowed does not hold one row.
-    """
-    limits = manifest.limits
-    capacities = limits.max_source_tokens, limits.max_target_tokens + 1
-    num_rows = settings.max_rows
-    if settings.max_cache_mebibytes:
-        bytes_per_row = KVCache.bytes_per_row(manifest.state, *capacities)
-        num_rows = min(num_rows, settings.max_cache_mebibytes * 2**20 // bytes_per_row)
-        if not num_rows:
-            raise SettingsError(
-                f"max_cache_mebibytes {settings.max_cache_mebibytes}: one row of {manifest.name} takes "
-                f"{bytes_per_row / 2**20:.1f} MiB"
-            )
-    return KVCache(manifest.state, num_rows, *capacities)
 
 
 def _check_single_sentence(segmentation: Segmentation, decoding: Decoding) -> None:

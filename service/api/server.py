@@ -3,87 +3,77 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from typing import Any
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from service.api.conversion import decoding_of
 from service.api.http_port import HttpPort
 from service.api.interceptors import EdgeInterceptor
-from service.api.model_listing import ModelServicer
-from service.api.models import Models
-from service.api.served_model import ServedModel
+from service.api.model_administration import ModelServicer
+from service.api.model_manager import ModelManager
 from service.api.translation import TranslationServicer
-from service.bundle.repository import load_bundles
-from service.bundle.runtime import PROVIDERS, Runtime
+from service.bundle.runtime import Runtime
 from service.errors import SettingsError
 from service.metrics import Metrics
 from service.pb.seq2serve.v1 import model_service_pb2, translation_service_pb2
 from service.pb.seq2serve.v1 import model_service_pb2_grpc as model_grpc
 from service.pb.seq2serve.v1 import translation_service_pb2_grpc as translation_grpc
-from service.request import Priority
 from service.settings import Settings, split_address
-
-logger = logging.getLogger(__name__)
 
 SERVICES = (
     translation_service_pb2.DESCRIPTOR.services_by_name["TranslationService"],
     model_service_pb2.DESCRIPTOR.services_by_name["ModelService"],
 )
-WARM_UP_TEXTS = {"en": "I am a student.", "ko": "나는 학생입니다.", "de": "Guten Tag.", "fr": "Bonjour.", "es": "Hola."}
 
 
 class Server:
     """One process's service. `start`, then `stop`; `addresses` are known after `start`."""
 
     def __init__(self, settings: Settings, version: str) -> None:
-        """Load the models and bind nothing yet.
+        """Load and bind nothing yet.
 
         Raises:
-            BundleError: a model cannot be served.
             SettingsError: a setting cannot work on this machine.
         """
         self._settings = settings
         self._metrics = Metrics(version)
         self.runtime = Runtime.start(settings.device, settings.num_threads)
-        bundles = load_bundles(settings.models, self.runtime)
-        self.models = Models(ServedModel(bundle, settings, self._metrics, self._on_failure) for bundle in bundles)
-        for model in self.models.all():
-            self._describe(model)
+        self.manager = ModelManager(settings, self.runtime, self._metrics, self._on_change, self._on_failure)
+        self.models = self.manager.models
+        self._draining = asyncio.Event()
         self._is_ready = self._is_stopping = False
         self.grpc_address = self.http_address = ""
 
     async def start(self) -> dict[str, tuple[str, str]]:
-        """Bind the ports, warm every model up, then say SERVING.
+        """Load the models, bind the ports, then say SERVING.
 
         Returns:
             by model name, the warm-up text and its translation.
 
         Raises:
+            BundleError: a model cannot be served.
             SettingsError: a port cannot be bound.
         """
         settings = self._settings
+        translations = await self.manager.start()
         self._health = health.aio.HealthServicer()
         await self._set_health(is_serving=False)
         self._server = grpc.aio.server(
             interceptors=[EdgeInterceptor(self._metrics, _requests())], options=_options(settings)
         )
         translation_grpc.add_TranslationServiceServicer_to_server(  # type: ignore[no-untyped-call]
-            TranslationServicer(self.models, settings), self._server
+            TranslationServicer(self.models, settings, self._draining), self._server
         )
-        model_grpc.add_ModelServiceServicer_to_server(ModelServicer(self.models), self._server)  # type: ignore[no-untyped-call]
+        model_grpc.add_ModelServiceServicer_to_server(ModelServicer(self.manager), self._server)  # type: ignore[no-untyped-call]
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         names = [service.full_name for service in SERVICES]
         reflection.enable_server_reflection([*names, health.SERVICE_NAME, reflection.SERVICE_NAME], self._server)
         self._bind()
-        for model in self.models.all():
-            model.worker.start()
         await self._server.start()
         self._http.start()
-        translations = {model.manifest.name: await self._warm_up(model) for model in self.models.all()}
+        self._watching = asyncio.create_task(self.manager.watch())
         self._is_ready = True
         await self._set_health(is_serving=True)
         return translations
@@ -94,9 +84,9 @@ class Server:
             return
         self._is_stopping, self._is_ready = True, False
         await self._health.enter_graceful_shutdown()
+        self._draining.set()
         await self._server.stop(self._settings.drain_seconds)
-        for model in self.models.all():
-            await model.worker.stop()
+        await self.manager.stop()
         self._http.stop()
 
     def _bind(self) -> None:
@@ -116,12 +106,6 @@ class Server:
             raise SettingsError(f"http_address {settings.http_address}: cannot listen there: {error}") from None
         self.http_address = self._http.address
 
-    async def _warm_up(self, model: ServedModel) -> tuple[str, str]:
-        language = model.languages.source_language.partition("-")[0]
-        text = WARM_UP_TEXTS.get(language, "123")
-        decoding = decoding_of(translation_service_pb2.DecodingOptions(), model, Priority.INTERACTIVE)
-        return text, (await model.translate(text, decoding, None))[0].text
-
     async def _set_health(self, is_serving: bool) -> None:
         status = health_pb2.HealthCheckResponse.SERVING if is_serving else health_pb2.HealthCheckResponse.NOT_SERVING
         for name in ("", *(service.full_name for service in SERVICES)):
@@ -132,19 +116,8 @@ class Server:
         self._is_ready = False
         self._failing = asyncio.get_running_loop().create_task(self._set_health(is_serving=False))
 
-    def _describe(self, model: ServedModel) -> None:
-        manifest, provider = model.manifest, PROVIDERS[self.runtime.device]
-        labels = (manifest.name, manifest.version, manifest.precision, provider, manifest.sha256)
-        self._metrics.model_info.labels(*labels).set(1)
-        self._metrics.model_load.labels(manifest.name).set(model.bundle.load_seconds)
-        logger.info(
-            "%s %s: %s, KV cache of %d rows, %.1f MiB",
-            manifest.name,
-            manifest.version,
-            manifest.precision,
-            model.max_rows,
-            model.num_cache_bytes / 2**20,
-        )
+    async def _on_change(self) -> None:
+        """Models came or went; which ones, ListModels tells."""
 
 
 def _requests() -> dict[str, Any]:

@@ -10,19 +10,18 @@ from typing import Any, TypeAlias
 
 import grpc
 
+from service import request_context
+from service.api.batch_translation import BatchTranslation
 from service.api.conversion import check_texts, decoding_of, priority_of, result_of, text_violation, tokens_of
-from service.api.decoding import Decoding
+from service.api.explanation import Explanation
 from service.api.models import Models
 from service.api.served_model import ServedModel
-from service.api.status import is_foreseen
-from service.errors import FieldViolation, InvalidRequestError, ServiceError
+from service.errors import FieldViolation, InvalidRequestError
 from service.pb.seq2serve.v1 import translation_service_pb2 as pb
 from service.pb.seq2serve.v1 import translation_service_pb2_grpc as pb_grpc
 from service.request import Priority
 from service.settings import Settings
 from service.text.protected_spans import ProtectedText
-
-MAX_ITEM_ID_CHARACTERS = 256
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
@@ -30,26 +29,29 @@ Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 class TranslationServicer(pb_grpc.TranslationServiceServicer):
     """Answers the RPCs; errors are raised as ServiceError and translated by the interceptor."""
 
-    def __init__(self, models: Models, settings: Settings) -> None:
+    def __init__(self, models: Models, settings: Settings, draining: asyncio.Event) -> None:
+        """`draining`: when it is set, streams of items are read no more."""
         self._models = models
         self._settings = settings
+        self._draining = draining
 
     async def Translate(self, request: pb.TranslateRequest, context: Context) -> pb.TranslateResponse:  # noqa: N802
         """One text or several, side by side."""
         model = self._models.select(request.model_selection)
-        decoding = decoding_of(request.decoding, model, priority_of(request.priority, Priority.INTERACTIVE))
-        check_texts(request.texts, "texts", self._settings)
-        deadline, slots = _deadline(context), model.slots()
+        with model.in_use():
+            decoding = decoding_of(request.decoding, model, priority_of(request.priority, Priority.INTERACTIVE))
+            check_texts(request.texts, "texts", self._settings)
+            deadline, slots = _deadline(context), model.slots()
 
-        async def run(text: str) -> pb.TranslationResult:
-            translations = await model.translate(text, decoding, deadline, slots)
-            return await result_of(model, translations, decoding, request.return_options)
+            async def run(text: str) -> pb.TranslationResult:
+                translations = await model.translate(text, decoding, deadline, slots)
+                return await result_of(model, translations, decoding, request.return_options)
 
-        try:
-            async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(run(text)) for text in request.texts]
-        except ExceptionGroup as failures:
-            raise failures.exceptions[0] from None  # the first cancelled the others
+            try:
+                async with asyncio.TaskGroup() as group:
+                    tasks = [group.create_task(run(text)) for text in request.texts]
+            except ExceptionGroup as failures:
+                raise failures.exceptions[0] from None  # the first cancelled the others
         return pb.TranslateResponse(
             results=[task.result() for task in tasks],
             model=model.manifest.name,
@@ -61,24 +63,25 @@ class TranslationServicer(pb_grpc.TranslationServiceServicer):
     ) -> AsyncGenerator[pb.TranslateStreamResponse]:
         """Deltas, then the result."""
         model = self._models.select(request.model_selection)
-        decoding = decoding_of(request.decoding, model, priority_of(request.priority, Priority.INTERACTIVE))
-        violation = text_violation(request.text, "text", self._settings)
-        if violation is not None:
-            raise InvalidRequestError([violation])
-        async with aclosing(model.stream(request.text, decoding, _deadline(context))) as pieces:
-            async for piece in pieces:
-                if isinstance(piece, str):
-                    yield pb.TranslateStreamResponse(delta=pb.TranslationDelta(text=piece))
-                else:
-                    result = await result_of(model, piece, decoding, request.return_options)
-                    yield pb.TranslateStreamResponse(result=result)
+        with model.in_use():
+            decoding = decoding_of(request.decoding, model, priority_of(request.priority, Priority.INTERACTIVE))
+            violation = text_violation(request.text, "text", self._settings)
+            if violation is not None:
+                raise InvalidRequestError([violation])
+            async with aclosing(model.stream(request.text, decoding, _deadline(context))) as pieces:
+                async for piece in pieces:
+                    if isinstance(piece, str):
+                        yield pb.TranslateStreamResponse(delta=pb.TranslationDelta(text=piece))
+                    else:
+                        result = await result_of(model, piece, decoding, request.return_options)
+                        yield pb.TranslateStreamResponse(result=result)
 
     async def BatchTranslate(  # noqa: N802
         self, request_iterator: AsyncIterator[pb.BatchTranslateRequest], context: Context
     ) -> AsyncGenerator[pb.BatchTranslateResponse]:
         """Results as they finish; reads on as fast as it translates."""
-        batch = _Batch(self._models, self._settings, _deadline(context))
-        reader = asyncio.create_task(batch.read(request_iterator))
+        batch = BatchTranslation(self._models, self._settings, _deadline(context))
+        reader = asyncio.create_task(batch.read(request_iterator, self._draining))
         try:
             async for response in batch.responses():
                 yield response
@@ -90,25 +93,27 @@ class TranslationServicer(pb_grpc.TranslationServiceServicer):
     async def Score(self, request: pb.ScoreRequest, context: Context) -> pb.ScoreResponse:  # noqa: N802, ARG002
         """Teacher-forced log-probabilities."""
         model = self._models.select(request.model_selection)
-        check_texts([pair.source for pair in request.pairs], "pairs", self._settings)
-        scores = []
-        for index, pair in enumerate(request.pairs):
-            _, source_ids, target_ids = _pair_ids(model, pair.source, pair.target, f"pairs[{index}].")
-            explanation = await model.explain(source_ids, target_ids)
-            log_probs = [float(value) for value in explanation.token_log_probs]
-            tokens = tokens_of(model, target_ids, log_probs)
-            scores.append(pb.PairScore(log_prob=sum(log_probs), tokens=tokens))
+        with model.in_use():
+            check_texts([pair.source for pair in request.pairs], "pairs", self._settings)
+            scores = []
+            for index, pair in enumerate(request.pairs):
+                _, source_ids, target_ids = _pair_ids(model, pair.source, pair.target, f"pairs[{index}].")
+                explanation = await _explain(model, source_ids, target_ids)
+                log_probs = [float(value) for value in explanation.token_log_probs]
+                tokens = tokens_of(model, target_ids, log_probs)
+                scores.append(pb.PairScore(log_prob=sum(log_probs), tokens=tokens))
         return pb.ScoreResponse(scores=scores, model=model.manifest.name, model_version=model.manifest.version)
 
     async def Attend(self, request: pb.AttendRequest, context: Context) -> pb.AttendResponse:  # noqa: N802
         """Attention maps of a pair."""
         model = self._models.select(request.model_selection)
-        target = request.target
-        if not target and request.source:
-            decoding = decoding_of(pb.DecodingOptions(), model, Priority.INTERACTIVE)
-            target = (await model.translate(request.source, decoding, _deadline(context)))[0].text
-        source, source_ids, target_ids = _pair_ids(model, request.source, target, "")
-        explanation = await model.explain(source_ids, target_ids)
+        with model.in_use():
+            target = request.target
+            if not target and request.source:
+                decoding = decoding_of(pb.DecodingOptions(), model, Priority.INTERACTIVE)
+                target = (await model.translate(request.source, decoding, _deadline(context)))[0].text
+            source, source_ids, target_ids = _pair_ids(model, request.source, target, "")
+            explanation = await _explain(model, source_ids, target_ids)
         prefix = [(0, 0)] * len(model.languages.source_prefix_ids)  # read, and so attended to, but no part of the text
         source_tokens = prefix + [(token.begin, token.end) for token in model.source_tokens(source)]
         maps = (
@@ -131,101 +136,14 @@ class TranslationServicer(pb_grpc.TranslationServiceServicer):
         )
 
 
-class _Batch:
-    """The items of one BatchTranslate stream. Backpressure: no more is read while `max_rows` items are under way."""
-
-    def __init__(self, models: Models, settings: Settings, deadline: float | None) -> None:
-        self._models = models
-        self._settings = settings
-        self._deadline = deadline
-        self._slots = asyncio.Semaphore(settings.max_rows)
-        self._done: asyncio.Queue[pb.BatchTranslateResponse | None] = asyncio.Queue()
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    async def read(self, requests: AsyncIterator[pb.BatchTranslateRequest]) -> None:
-        """Start items as they come; ends when all of them are done. Raises what is wrong with the stream itself."""
-        try:
-            await self._read(requests)
-            while self._tasks:
-                await asyncio.wait(self._tasks)
-        finally:
-            self._done.put_nowait(None)
-
-    async def responses(self) -> AsyncIterator[pb.BatchTranslateResponse]:
-        """Results in the order in which they finish."""
-        while (response := await self._done.get()) is not None:
-            yield response
-
-    def cancel(self) -> None:
-        """Stop what is still under way."""
-        for task in self._tasks:
-            task.cancel()
-
-    async def _read(self, requests: AsyncIterator[pb.BatchTranslateRequest]) -> None:
-        config = pb.BatchConfig()
-        chosen: tuple[ServedModel, Decoding, asyncio.Semaphore] | None = None
-        async for request in requests:
-            if chosen is None:
-                config = request.config
-                model = self._models.select(config.model_selection)
-                priority = priority_of(config.priority, Priority.BATCH, "config.priority")
-                chosen = model, decoding_of(config.decoding, model, priority, "config."), model.slots()
-            elif request.HasField("config"):
-                raise InvalidRequestError.of("config", "only the first message of a stream may carry it")
-            if len(request.items) > self._settings.max_texts:
-                raise InvalidRequestError.of("items", f"{len(request.items)} given; limit {self._settings.max_texts}")
-            for item in request.items:
-                await self._slots.acquire()
-                task = asyncio.create_task(self._run(item, config.return_options, *chosen))
-                self._tasks.add(task)
-                task.add_done_callback(self._finish)
-
-    def _finish(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        self._slots.release()
-
-    async def _run(
-        self,
-        item: pb.BatchItem,
-        wanted: pb.ReturnOptions,
-        model: ServedModel,
-        decoding: Decoding,
-        slots: asyncio.Semaphore,
-    ) -> None:
-        try:
-            _check_item(item, self._settings)
-            translations = await model.translate(item.text, decoding, self._deadline, slots)
-            result = await result_of(model, translations, decoding, wanted)
-            response = pb.BatchTranslateResponse(id=item.id, result=result)
-        except Exception as error:
-            if not is_foreseen(error):
-                raise
-            response = pb.BatchTranslateResponse(id=item.id, error=_item_error(error))
-        self._done.put_nowait(response)
-
-
-def _check_item(item: pb.BatchItem, settings: Settings) -> None:
-    if len(item.id) > MAX_ITEM_ID_CHARACTERS:
-        raise InvalidRequestError.of("items.id", f"{len(item.id)} characters; limit {MAX_ITEM_ID_CHARACTERS}")
-    violation = text_violation(item.text, "items.text", settings)
-    if violation is not None:
-        raise InvalidRequestError([violation])
-
-
-def _item_error(error: Exception) -> pb.ItemError:
-    known = error if isinstance(error, ServiceError) else ServiceError("an internal error; see the server's log")
-    violations: tuple[FieldViolation, ...] = known.violations if isinstance(known, InvalidRequestError) else ()
-    return pb.ItemError(
-        code=known.status.value[0],
-        message=str(known),
-        reason=known.reason,
-        field=violations[0].field if violations else "",
-    )
-
-
 def _deadline(context: Context) -> float | None:
     remaining = context.time_remaining()
     return None if remaining is None else time.monotonic() + remaining
+
+
+async def _explain(model: ServedModel, source_ids: tuple[int, ...], target_ids: tuple[int, ...]) -> Explanation:
+    request_context.current().spend(len(source_ids))
+    return await model.explain(source_ids, target_ids)
 
 
 def _pair_ids(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import onnxruntime as ort
 
-from service.bundle.manifest import Manifest, load_manifest
+from service.bundle.manifest import File, Manifest, load_manifest, read_file
 from service.bundle.runtime import Runtime
 from service.bundle.tokenizer import Tokenizer
 from service.errors import BundleError
@@ -36,16 +36,28 @@ class Bundle:
         Raises:
             BundleError: files, hashes, schema or state spec do not match; the message says what to do.
         """
+        return cls.open(directory, load_manifest(directory), runtime)
+
+    @classmethod
+    def open(cls, directory: Path, manifest: Manifest, runtime: Runtime) -> Bundle:
+        """The same where the manifest is read already."""
         started = time.perf_counter()
-        manifest = load_manifest(directory)
         files = manifest.files
+
+        # Each file's bytes are let go before the next is read.
+        def graph(file: File) -> ort.InferenceSession:
+            return runtime.open(read_file(directory, file), str(directory / file.name))
+
+        def tokenizer(file: File) -> Tokenizer:
+            return Tokenizer(read_file(directory, file), str(directory / file.name))
+
         bundle = cls(
             manifest=manifest,
-            encoder=runtime.open(directory / files.encoder.name),
-            decoder=runtime.open(directory / files.decoder.name),
-            explain=runtime.open(directory / files.explain.name),
-            source_tokenizer=Tokenizer(directory / files.source_tokenizer.name),
-            target_tokenizer=Tokenizer(directory / files.target_tokenizer.name),
+            encoder=graph(files.encoder),
+            decoder=graph(files.decoder),
+            explain=graph(files.explain),
+            source_tokenizer=tokenizer(files.source_tokenizer),
+            target_tokenizer=tokenizer(files.target_tokenizer),
             load_seconds=time.perf_counter() - started,
         )
         bundle.check(directory)

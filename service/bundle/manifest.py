@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from service.bundle.files import read_regular
 from service.bundle.state_spec import StateArray
 from service.errors import BundleError
 
@@ -47,6 +48,11 @@ class Files(_Section, frozen=True):
     def all(self) -> tuple[File, ...]:
         """Every file, in a fixed order."""
         return (self.encoder, self.decoder, self.explain, self.source_tokenizer, self.target_tokenizer)
+
+    @property
+    def num_weight_bytes(self) -> int:
+        """Size of the graphs."""
+        return sum(file.num_bytes for file in (self.encoder, self.decoder, self.explain))
 
 
 class Limits(_Section, frozen=True):
@@ -191,19 +197,28 @@ class Manifest(_Section, frozen=True):
 
 
 def load_manifest(directory: Path) -> Manifest:
-    """Read a bundle's manifest and check every file against it.
+    """Read a bundle's manifest; whether the files are those that it describes, `read_file` tells.
 
     Raises:
-        BundleError: something is missing, malformed, or not what the manifest says.
+        BundleError: it is missing, malformed, or cannot be read.
     """
-    manifest = parse_manifest(_read_manifest(directory), directory)
-    for file in manifest.files.all():
-        path = directory / file.name
-        if not path.is_file():
-            raise BundleError(f"{path} is missing: export the bundle again, or copy the whole directory")
-        if path.stat().st_size != file.num_bytes or hash_file(path) != file.sha256:
-            raise BundleError(f"{path} is not the file that the manifest describes: copy or export the bundle again")
-    return manifest
+    return parse_manifest(_read_manifest(directory), directory)
+
+
+def read_file(directory: Path, file: File) -> bytes:
+    """A file's content, which is what the manifest describes.
+
+    Raises:
+        BundleError: it is missing, or something else.
+    """
+    path = directory / file.name
+    try:
+        content = read_regular(directory, file.name, range(file.num_bytes, file.num_bytes + 1))
+    except FileNotFoundError:
+        raise BundleError(f"{path} is missing: export the bundle again, or copy the whole directory") from None
+    if content is None or hashlib.sha256(content).hexdigest() != file.sha256:
+        raise BundleError(f"{path} is not the file that the manifest describes: copy or export the bundle again")
+    return content
 
 
 def parse_manifest(content: bytes, directory: Path) -> Manifest:
@@ -217,26 +232,25 @@ def parse_manifest(content: bytes, directory: Path) -> Manifest:
                 f"{MULTILINGUAL_SCHEMA_VERSION}: export the bundle again"
             )
         return msgspec.json.decode(content, type=Manifest)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BundleError(f"{directory / FILE_NAME} is malformed: {error}") from None
 
 
 def describe_file(path: Path) -> File:
     """The manifest entry of a file."""
-    return File(name=path.name, sha256=hash_file(path), num_bytes=path.stat().st_size)
+    return File(name=path.name, sha256=_hash_file(path), num_bytes=path.stat().st_size)
 
 
-def hash_file(path: Path) -> str:
-    """SHA-256 in hexadecimal."""
+def _hash_file(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _read_manifest(directory: Path) -> bytes:
-    path = directory / FILE_NAME
     try:
-        if path.stat().st_size > MAX_MANIFEST_BYTES:
-            raise BundleError(f"{path} is larger than {MAX_MANIFEST_BYTES} bytes")
-        return path.read_bytes()
+        content = read_regular(directory, FILE_NAME, range(MAX_MANIFEST_BYTES + 1))
     except FileNotFoundError:
         raise BundleError(f"{directory} holds no {FILE_NAME}: it is not a bundle; see python -m export") from None
+    if content is None:
+        raise BundleError(f"{directory / FILE_NAME} is larger than {MAX_MANIFEST_BYTES} bytes")
+    return content

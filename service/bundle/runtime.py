@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 import onnxruntime as ort
 
@@ -40,8 +39,12 @@ class Runtime:
         chosen = ("cuda" if has_cuda else "cpu") if device == "auto" else device
         return cls(chosen, _start_thread_pool(num_threads or len(os.sched_getaffinity(0))))
 
-    def open(self, path: Path) -> ort.InferenceSession:
+    def open(self, content: bytes, name: str) -> ort.InferenceSession:
         """Load a graph.
+
+        Args:
+            content: of the file, verified: nothing is read from disk.
+            name: for the message of an error.
 
         Raises:
             BundleError: it is not a graph that this ONNX Runtime can run.
@@ -51,10 +54,16 @@ class Runtime:
         options.log_severity_level = 3
         # Graphs are quantised as they should run; ONNX Runtime would move the quantisation about.
         options.add_session_config_entry("session.disable_quant_qdq", "1")
+        # Weights outside of the graph would not be verified.
+        options.add_session_config_entry("session.model_external_initializers_file_folder_path", os.devnull)
         try:
-            return ort.InferenceSession(str(path), options, providers=[PROVIDERS[self.device]])
+            session = ort.InferenceSession(content, options, providers=[PROVIDERS[self.device]])
         except Exception as error:  # onnxruntime has no common base class for its errors
-            raise BundleError(f"{path} cannot be loaded by onnxruntime {ort.__version__}: {error}") from error
+            raise BundleError(f"{name} cannot be loaded by onnxruntime {ort.__version__}: {error}") from error
+        # It would keep the bytes for ever, to begin anew on another device.
+        session.disable_fallback()
+        session._model_bytes = None
+        return session
 
 
 @cache

@@ -6,7 +6,6 @@ import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from pathlib import Path
 
 import sentencepiece
 
@@ -31,11 +30,20 @@ class Token:
 class Tokenizer:
     """One vocabulary. Safe to share between threads."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, content: bytes, name: str) -> None:
+        """Of a file's content.
+
+        Args:
+            content: of a SentencePiece model; not empty.
+            name: for the message of an error.
+
+        Raises:
+            BundleError: it is something else.
+        """
         try:
-            self._processor = sentencepiece.SentencePieceProcessor(model_file=str(path))
-        except (RuntimeError, OSError) as error:
-            raise BundleError(f"{path} is not a SentencePiece model: {error}") from None
+            self._processor = sentencepiece.SentencePieceProcessor(model_proto=content)
+        except Exception as error:  # what the library's bindings raise is not written down
+            raise BundleError(f"{name} is not a SentencePiece model: {error}") from None
         self._remembered_variants = lru_cache(NUM_REMEMBERED_PHRASES)(self._variants)
         self.size = int(self._processor.get_piece_size())
         self._is_control = [bool(self._processor.is_control(index)) for index in range(self.size)]

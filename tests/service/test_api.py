@@ -13,9 +13,9 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
-from service.api.served_model import make_cache
+from service.api.memory_budget import demand_of
 from service.bundle.manifest import Limits
-from service.errors import SettingsError
+from service.errors import MemoryBudgetError
 from service.pb.seq2serve.v1 import model_service_pb2, model_service_pb2_grpc
 from service.pb.seq2serve.v1 import translation_service_pb2 as pb
 from service.pb.seq2serve.v1 import translation_service_pb2_grpc as pb_grpc
@@ -90,8 +90,8 @@ async def test_the_memory_allowed_decides_the_rows(serve: Serve, caplog: pytest.
             )
     assert [result.hypotheses[0].text for result in answer.results] == ["katu"] * 20
     assert f"KV cache of {model.max_rows} rows, " in caplog.text
-    with pytest.raises(SettingsError, match="max_cache_mebibytes 1: one row of exact takes"):
-        make_cache(
+    with pytest.raises(MemoryBudgetError, match="max_cache_mebibytes 1: one row of exact takes"):
+        demand_of(
             msgspec.structs.replace(model.manifest, limits=Limits(max_source_tokens=10**6, max_target_tokens=9)),
             Settings(max_cache_mebibytes=1),
         )

@@ -12,6 +12,8 @@ from service.bundle.tokenizer import TextStream, Tokenizer
 from service.errors import BundleError
 from service.text.protected_spans import ProtectedText
 
+BUNDLED = Path(__file__).parents[2] / "models/en-ko-software"
+
 
 @pytest.fixture(scope="module")
 def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Tokenizer:
@@ -29,7 +31,7 @@ def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Tokenizer:
         eos_id=3,
         minloglevel=2,
     )
-    return Tokenizer(path.with_suffix(".model"))
+    return Tokenizer(path.with_suffix(".model").read_bytes(), path.name)
 
 
 @settings(deadline=None)
@@ -82,14 +84,13 @@ def test_a_character_in_bytes_belongs_to_the_last_of_them(tokenizer: Tokenizer) 
     assert [(begin, end) for begin, end in offsets if begin <= 2 < end] == [(2, 3)]
 
 
-def test_a_damaged_model_is_an_error(tmp_path: Path) -> None:
-    (tmp_path / "bad.model").write_bytes(b"nonsense")
+def test_a_damaged_model_is_an_error() -> None:
     with pytest.raises(BundleError, match=r"bad\.model is not a SentencePiece model"):
-        Tokenizer(tmp_path / "bad.model")
+        Tokenizer(b"nonsense", "bad.model")
 
 
 def test_variants_hold_the_phrase_with_particles_and_not_inside_other_words() -> None:
-    tokenizer = Tokenizer(Path(__file__).parents[2] / "models/en-ko-software/target.model")
+    tokenizer = Tokenizer((BUNDLED / "target.model").read_bytes(), "target.model")
     pieces = [[tokenizer.piece(token) for token in cut] for cut in tokenizer.variants("파일")]
     assert ["▁파일"] in pieces
     assert ["▁파일을"] in pieces

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class ModelServiceStub:
-    """Tells which models are served.
+    """Tells which models are served, and changes which.
     """
 
     def __init__(self, channel):
@@ -45,10 +45,20 @@ class ModelServiceStub:
                 request_serializer=service_dot_pb_dot_seq2serve_dot_v1_dot_model__service__pb2.GetModelRequest.SerializeToString,
                 response_deserializer=service_dot_pb_dot_seq2serve_dot_v1_dot_model__service__pb2.GetModelResponse.FromString,
                 _registered_method=True)
+        self.LoadModel = channel.unary_unary(
+                '/seq2serve.v1.ModelService/LoadModel',
+                request_serializer=service_dot_pb_dot_seq2serve_dot_v1_dot_model__service__pb2.LoadModelRequest.SerializeToString,
+                response_deserializer=service_dot_pb_dot_seq2serve_dot_v1_dot_model__service__pb2.LoadModelResponse.FromString,
+                _registered_method=True)
+        self.UnloadModel = channel.unary_unary(
+                '/seq2serve.v1.ModelService/UnloadModel',
+                request_serializer=service_dot_pb_dot_seq2serve_dot_v1_dot_model__service__pb2.UnloadModelRequest.SerializeToString,
+                response_deserializer=service_dot_pb_dot_seq2serve_dot_v1_dot_model__service__pb2.UnloadModelResponse.FromString,
+                _registered_method=True)
 
 
 class ModelServiceServicer:
-    """Tells which models are served.
+    """Tells which models are served, and changes which.
     """
 
     def ListModels(self, request, context):
@@ -60,6 +70,24 @@ class ModelServiceServicer:
 
     def GetModel(self, request, context):
         """One model. NOT_FOUND where there is none of that name.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def LoadModel(self, request, context):
+        """Loads a bundle and serves it, in place of the version of the same model that is served if there is one: requests
+        that have begun end with that. Returns when it is warmed up and served; goes on though the call be cancelled. What
+        is served already is not loaded again. INVALID_ARGUMENT for what is no plain name, NOT_FOUND where there is no such
+        directory, FAILED_PRECONDITION where the bundle cannot be served or memory does not suffice: nothing changes then.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UnloadModel(self, request, context):
+        """Serves a model no more. Requests that have begun finish; returns without waiting for them. The model stays away
+        until it is loaded or its files change. NOT_FOUND where there is none of that name.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -78,6 +106,16 @@ def add_ModelServiceServicer_to_server(servicer, server):
                     request_deserializer=service_dot_pb_dot_seq2serve_dot_v1_dot_model__service__pb2.GetModelRequest.FromString,
                     response_serializer=service_dot_pb_dot_seq2serve_dot_v1_dot_model__service__pb2.GetModelResponse.SerializeToString,
             ),
+            'LoadModel': grpc.unary_unary_rpc_method_handler(
+                    servicer.LoadModel,
+                    request_deserializer=service_dot_pb_dot_seq2serve_dot_v1_dot_model__service__pb2.LoadModelRequest.FromString,
+                    response_serializer=service_dot_pb_dot_seq2serve_dot_v1_dot_model__service__pb2.LoadModelResponse.SerializeToString,
+            ),
+            'UnloadModel': grpc.unary_unary_rpc_method_handler(
+                    servicer.UnloadModel,
+                    request_deserializer=service_dot_pb_dot_seq2serve_dot_v1_dot_model__service__pb2.UnloadModelRequest.FromString,
+                    response_serializer=service_dot_pb_dot_seq2serve_dot_v1_dot_model__service__pb2.UnloadModelResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'seq2serve.v1.ModelService', rpc_method_handlers)
@@ -87,7 +125,7 @@ def add_ModelServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ModelService:
-    """Tells which models are served.
+    """Tells which models are served, and changes which.
     """
 
     @staticmethod
@@ -134,6 +172,60 @@ class ModelService:
             '/seq2serve.v1.ModelService/GetModel',
             service_dot_pb_dot_seq2serve_dot_v1_dot_model__service__pb2.GetModelRequest.SerializeToString,
             service_dot_pb_dot_seq2serve_dot_v1_dot_model__service__pb2.GetModelResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def LoadModel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/seq2serve.v1.ModelService/LoadModel',
+            service_dot_pb_dot_seq2serve_dot_v1_dot_model__service__pb2.LoadModelRequest.SerializeToString,
+            service_dot_pb_dot_seq2serve_dot_v1_dot_model__service__pb2.LoadModelResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UnloadModel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/seq2serve.v1.ModelService/UnloadModel',
+            service_dot_pb_dot_seq2serve_dot_v1_dot_model__service__pb2.UnloadModelRequest.SerializeToString,
+            service_dot_pb_dot_seq2serve_dot_v1_dot_model__service__pb2.UnloadModelResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 import grpc
 
-from service.api.models import Models
+from service.api.model_manager import ModelManager
 from service.api.served_model import ServedModel
 from service.errors import InvalidRequestError
 from service.pb.seq2serve.v1 import model_service_pb2 as pb
@@ -21,8 +21,8 @@ Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 class ModelServicer(pb_grpc.ModelServiceServicer):
     """Answers the RPCs; errors are raised as ServiceError and translated by the interceptor."""
 
-    def __init__(self, models: Models) -> None:
-        self._models = models
+    def __init__(self, manager: ModelManager) -> None:
+        self._manager = manager
 
     async def ListModels(self, request: pb.ListModelsRequest, context: Context) -> pb.ListModelsResponse:  # noqa: N802, ARG002
         """A page of models; the token of the next page is the last name of this one."""
@@ -30,7 +30,7 @@ class ModelServicer(pb_grpc.ModelServiceServicer):
             raise InvalidRequestError.of(
                 "page_size", f"{request.page_size} is out of range; limits 0 to {MAX_PAGE_SIZE}"
             )
-        models = self._models.all()
+        models = self._manager.models.all()
         start = bisect.bisect_right([model.manifest.name for model in models], request.page_token)
         end = start + (request.page_size or DEFAULT_PAGE_SIZE)
         return pb.ListModelsResponse(
@@ -40,9 +40,23 @@ class ModelServicer(pb_grpc.ModelServiceServicer):
 
     async def GetModel(self, request: pb.GetModelRequest, context: Context) -> pb.GetModelResponse:  # noqa: N802, ARG002
         """One model."""
-        if not request.name:
-            raise InvalidRequestError.of("name", "is empty")
-        return pb.GetModelResponse(model=_describe(self._models.get(request.name, "name")))
+        _check_name(request.name)
+        return pb.GetModelResponse(model=_describe(self._manager.models.get(request.name, "name")))
+
+    async def LoadModel(self, request: pb.LoadModelRequest, context: Context) -> pb.LoadModelResponse:  # noqa: N802, ARG002
+        """Load or swap."""
+        return pb.LoadModelResponse(model=_describe(await self._manager.load(request.directory)))
+
+    async def UnloadModel(self, request: pb.UnloadModelRequest, context: Context) -> pb.UnloadModelResponse:  # noqa: N802, ARG002
+        """Unload."""
+        _check_name(request.name)
+        await self._manager.unload(request.name)
+        return pb.UnloadModelResponse()
+
+
+def _check_name(name: str) -> None:
+    if not name:
+        raise InvalidRequestError.of("name", "is empty")
 
 
 def _describe(model: ServedModel) -> pb.Model:

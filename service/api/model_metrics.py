@@ -1,0 +1,36 @@
+"""What /metrics tells of models that come and go."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from prometheus_client.metrics import MetricWrapperBase
+
+from service.api.served_model import ServedModel
+from service.bundle.runtime import PROVIDERS
+from service.metrics import Metrics
+
+
+def show_version(metrics: Metrics, model: ServedModel, device: str) -> None:
+    """Tell which version of a model is served."""
+    metrics.model_info.labels(*_labels(model, device)).set(1)
+    metrics.model_load.labels(model.manifest.name).set(model.bundle.load_seconds)
+
+
+def hide_version(metrics: Metrics, model: ServedModel, device: str) -> None:
+    """It is served no more."""
+    metrics.model_info.remove(*_labels(model, device))
+
+
+def forget_model(metrics: Metrics, name: str) -> None:
+    """Remove all that is counted of a model: nothing of that name is served, or about to be."""
+    for metric in vars(metrics).values():
+        # Those of RPCs know no models, and say so by an error.
+        with suppress(ValueError):
+            if isinstance(metric, MetricWrapperBase):
+                metric.remove_by_labels({"model": name})
+
+
+def _labels(model: ServedModel, device: str) -> tuple[str, ...]:
+    manifest = model.manifest
+    return manifest.name, manifest.version, manifest.precision, PROVIDERS[device], manifest.sha256

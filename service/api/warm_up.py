@@ -1,0 +1,37 @@
+"""The first run of a model, before it is served."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from service.api.conversion import decoding_of
+from service.api.served_model import ServedModel
+from service.errors import BundleError
+from service.pb.seq2serve.v1 import translation_service_pb2 as pb
+from service.request import Priority
+
+TEXTS = {"en": "I am a student.", "ko": "나는 학생입니다.", "de": "Guten Tag.", "fr": "Bonjour.", "es": "Hola."}
+
+
+class WarmUp(NamedTuple):
+    """What was translated."""
+
+    text: str
+    translation: str
+
+
+async def warm_up(model: ServedModel) -> WarmUp:
+    """Run each graph once: onnxruntime plans memory at the first run, and a model that cannot run is not to be served.
+
+    Raises:
+        BundleError: it cannot run.
+    """
+    language = model.languages.source_language.partition("-")[0]
+    text = TEXTS.get(language, "123")
+    try:
+        decoding = decoding_of(pb.DecodingOptions(), model, Priority.INTERACTIVE)
+        best = (await model.translate(text, decoding, None))[0]
+        await model.align(best)
+    except Exception as error:  # whatever a graph of other shapes leads to
+        raise BundleError(f"{model.manifest.name} {model.manifest.version} cannot run: {error}") from error
+    return WarmUp(text, best.text)
