@@ -1,4 +1,4 @@
-# The serving image. EXTRA chooses the runtime: cpu (default) or cuda.
+# The serving image. EXTRA chooses the runtime, cpu (default) or cuda, and whether traces can be sent: cpu,tracing.
 FROM python:3.11-slim-bookworm AS build
 ARG EXTRA=cpu
 WORKDIR /src
@@ -16,4 +16,5 @@ EXPOSE 50051 8080
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s \
     CMD ["/opt/seq2serve/bin/python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8080/readyz', timeout=2)"]
 ENTRYPOINT ["/opt/seq2serve/bin/python", "-m", "service"]
-CMD ["--models", "/models", "--grpc-address", "0.0.0.0:50051", "--http-address", "0.0.0.0:8080"]
+# The container's own network: publish the ports on loopback, or give the service TLS and clients (docs/operations.md).
+CMD ["--models", "/models", "--grpc-address", "0.0.0.0:50051", "--http-address", "0.0.0.0:8080", "--plaintext", "on-trusted-network"]

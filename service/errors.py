@@ -8,6 +8,9 @@ from typing import ClassVar
 
 import grpc
 
+DEADLINE_SLACK_SECONDS = 0.05
+"""Clients give up at their own deadline, which is over a little before ours: who goes that short before it is late."""
+
 
 @dataclass(frozen=True)
 class FieldViolation:

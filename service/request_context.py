@@ -14,7 +14,11 @@ def _spend_nothing(num_source_tokens: int) -> None:
 
 
 async def _wait_for_nothing() -> None:
-    """Nobody limits."""
+    """Nobody has to wait."""
+
+
+def _choose_nothing(model: str) -> None:
+    """Nobody asks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +34,9 @@ class RequestContext:
     spend: Callable[[int], None] = _spend_nothing
     """Counts source tokens against the client's quota."""
     wait: Callable[[], Awaitable[None]] = _wait_for_nothing
-    """Returns when the client's quota has room for more; what a stream brings waits for it."""
+    """Waits until the client's quota has room for more."""
+    choose_model: Callable[[str], None] = _choose_nothing
+    """Tells which model answers, by name."""
 
 
 _NONE = RequestContext()

@@ -11,8 +11,8 @@ from service.api.conversion import decoding_of, priority_of, result_of, text_vio
 from service.api.decoding import Decoding
 from service.api.models import Models
 from service.api.served_model import ServedModel
-from service.api.status import is_foreseen
-from service.errors import FieldViolation, InvalidRequestError, ServiceError, ShuttingDownError
+from service.api.status import foreseen, is_foreseen, message_of
+from service.errors import FieldViolation, InvalidRequestError, ShuttingDownError
 from service.pb.seq2serve.v1 import translation_service_pb2 as pb
 from service.request import Priority
 from service.settings import Settings
@@ -127,11 +127,11 @@ def _check_item(item: pb.BatchItem, settings: Settings) -> None:
 
 
 def _item_error(error: Exception) -> pb.ItemError:
-    known = error if isinstance(error, ServiceError) else ServiceError("an internal error; see the server's log")
+    known = foreseen(error)
     violations: tuple[FieldViolation, ...] = known.violations if isinstance(known, InvalidRequestError) else ()
     return pb.ItemError(
         code=known.status.value[0],
-        message=str(known),
+        message=message_of(known),
         reason=known.reason,
         field=violations[0].field if violations else "",
     )

@@ -2,21 +2,38 @@
 
 from __future__ import annotations
 
+import contextlib
 import html
+import logging
+import socket
 import threading
+import time
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from socketserver import ThreadingMixIn
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from prometheus_client import make_wsgi_app
 
 from service.api.models import Models
-from service.metrics import Metrics
+from service.metrics.families import Metrics
+from service.settings import Settings, split_address
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
+logger = logging.getLogger(__name__)
+
+CONNECTION_SECONDS = 10.0
+"""For a request to come and its answer to go; then the connection is closed."""
+_UNAVAILABLE = "503 Service Unavailable"
+_PLAIN, _HTML = "text/plain; charset=utf-8", "text/html; charset=utf-8"
+_SECURITY_HEADERS = [
+    ("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "no-referrer"),
+]
 _PAGE = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>seq2serve</title>
@@ -34,19 +51,27 @@ table {{ border-collapse: collapse }} th, td {{ text-align: left; padding: .3rem
 """
 
 
+@dataclass(frozen=True)
+class Probes:
+    """What orchestrators ask; called from any thread."""
+
+    is_live: Callable[[], bool]
+    is_ready: Callable[[], bool]
+
+
 class HttpPort:
     """A small threaded WSGI server beside gRPC's event loop."""
 
-    def __init__(
-        self, host: str, port: int, metrics: Metrics, models: Models, is_ready: Callable[[], bool], grpc_address: str
-    ) -> None:
+    def __init__(self, settings: Settings, metrics: Metrics, models: Models, probes: Probes, grpc_address: str) -> None:
         """Bind the port; `start` serves it.
 
         Raises:
             OSError: the port cannot be bound.
         """
-        application = _application(metrics, models, is_ready, grpc_address)
+        host, port = split_address("http_address", settings.http_address)
+        application = _application(metrics, models, probes, grpc_address)
         self._server = make_server(host, port, application, _ThreadingServer, _QuietHandler)
+        self._server.free = threading.BoundedSemaphore(settings.max_http_connections)
         self.address = f"{host}:{self._server.server_port}"
         self._thread = threading.Thread(target=self._server.serve_forever, name="http", daemon=True)
 
@@ -62,37 +87,74 @@ class HttpPort:
 
 
 class _ThreadingServer(ThreadingMixIn, WSGIServer):
+    """A thread for each connection, of which there are so many at most, each for so long at most."""
+
     daemon_threads = True
+    block_on_close = False
+    free: threading.BoundedSemaphore
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._started: dict[Any, float] = {}
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        if not self.free.acquire(blocking=False):
+            self.shutdown_request(request)
+            return
+        self._started[request] = time.monotonic()
+        super().process_request(request, client_address)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._started.pop(request, None)
+            self.free.release()
+
+    def service_actions(self) -> None:
+        """Called twice a second: ends connections of clients that send byte after byte and never a request."""
+        too_old = time.monotonic() - CONNECTION_SECONDS
+        for request, started in list(self._started.items()):
+            if started < too_old:
+                with contextlib.suppress(OSError):
+                    request.shutdown(socket.SHUT_RDWR)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002
+        """A client that goes away in the middle is not news."""
+        logger.debug("an HTTP connection ended early", exc_info=True)
 
 
 class _QuietHandler(WSGIRequestHandler):
-    timeout = 30  # a client that says nothing does not hold a thread for ever
+    timeout = CONNECTION_SECONDS
+    server_version, sys_version = "seq2serve", ""
 
     def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002
         """Scrapes every few seconds are not news."""
 
 
-def _application(metrics: Metrics, models: Models, is_ready: Callable[[], bool], grpc_address: str) -> WSGIApplication:
+def _application(metrics: Metrics, models: Models, probes: Probes, grpc_address: str) -> WSGIApplication:
     prometheus = make_wsgi_app(metrics.registry)
 
     def answer(environment: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         path = environment.get("PATH_INFO", "/")
-        if path == "/metrics":
-            metrics_response: Iterable[bytes] = prometheus(environment, start_response)
-            return metrics_response
-        plain = "text/plain; charset=utf-8"
-        if path == "/":
-            status, kind, body = "200 OK", "text/html; charset=utf-8", _page(models, grpc_address)
+        headers = [("Content-Type", _PLAIN), *_SECURITY_HEADERS]
+        if environment.get("REQUEST_METHOD") not in ("GET", "HEAD"):
+            status, body = "405 Method Not Allowed", "only GET and HEAD\n"
+            headers.append(("Allow", "GET, HEAD"))
+        elif path == "/metrics":
+            return cast("Iterable[bytes]", prometheus(environment, start_response))
+        elif path == "/":
+            status, body = "200 OK", _page(models, grpc_address)
+            headers[0] = ("Content-Type", _HTML)
         elif path == "/livez":
-            status, kind, body = "200 OK", plain, "live\n"
+            status, body = ("200 OK", "live\n") if probes.is_live() else (_UNAVAILABLE, "an engine has ended\n")
         elif path == "/readyz":
-            status, body = ("200 OK", "ready\n") if is_ready() else ("503 Service Unavailable", "not ready\n")
-            kind = plain
+            status, body = ("200 OK", "ready\n") if probes.is_ready() else (_UNAVAILABLE, "not ready\n")
         else:
-            status, kind, body = "404 Not Found", plain, "not found: try /metrics, /livez, /readyz\n"
+            status, body = "404 Not Found", "not found: try /metrics, /livez, /readyz\n"
         content = body.encode()
-        start_response(status, [("Content-Type", kind), ("Content-Length", str(len(content)))])
-        return [content]
+        start_response(status, [*headers, ("Content-Length", str(len(content)))])
+        return [] if environment.get("REQUEST_METHOD") == "HEAD" else [content]
 
     return answer
 

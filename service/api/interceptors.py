@@ -1,30 +1,35 @@
-"""Around every RPC: requests that do not parse, errors translated, metrics counted."""
+"""Around every RPC: who asks and whether they may, requests that do not parse, errors translated, all of it counted."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import aclosing, asynccontextmanager
+import inspect
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import ExitStack, aclosing, asynccontextmanager
 from typing import Any, TypeAlias
 
 import grpc
-from google.protobuf.descriptor import Descriptor
+from google.protobuf.descriptor import MethodDescriptor
 
-from service.api.status import abort, is_foreseen
-from service.api.wire import MalformedRequest, lenient
-from service.metrics import Metrics
+from service.api.edge import Edge
+from service.api.rpc import Context, Method, Rpc
+from service.api.status import abort, foreseen, is_foreseen
+from service.api.wire import parser
+from service.errors import DEADLINE_SLACK_SECONDS, InvalidRequestError, UnknownMethodError
 
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
-Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+
+UNKNOWN = Method("/unknown/unknown", "unknown")
+"""Stands for every method that there is none of: names that clients make up are no labels."""
 
 
 class EdgeInterceptor(grpc.aio.ServerInterceptor):
-    """Wraps the handlers of our services; those of health and reflection are only counted."""
+    """Wraps all handlers: ours, those of health and reflection, and the one for methods that nobody has."""
 
-    def __init__(self, metrics: Metrics, requests: dict[str, Descriptor]) -> None:
-        """`requests`: the request message of each of our methods, by full method name."""
-        self._metrics = metrics
-        self._requests = requests
+    def __init__(self, edge: Edge, methods: Iterable[MethodDescriptor]) -> None:
+        """`methods`: of all services, with those of health and reflection."""
+        self._edge = edge
+        self._methods = {f"/{method.containing_service.full_name}/{method.name}": method for method in methods}
+        self._wrapped: dict[str, Handler] = {}
 
     async def intercept_service(
         self,
@@ -32,112 +37,151 @@ class EdgeInterceptor(grpc.aio.ServerInterceptor):
         handler_call_details: grpc.HandlerCallDetails,
     ) -> Handler | None:
         """Replace a handler by its wrapped self."""
-        handler = await continuation(handler_call_details)
-        method = handler_call_details.method
-        if handler is None or method not in self._requests:
-            return handler
-        return _wrap(handler, _Call(self._metrics, method, handler), self._requests[method])
+        path = handler_call_details.method
+        if path not in self._wrapped:
+            handler = await continuation(handler_call_details)
+            if handler is None or path not in self._methods:
+                return _refusing(self._edge)
+            self._wrapped[path] = self._wrap(path, handler)
+        return self._wrapped[path]
+
+    def _wrap(self, path: str, handler: Any) -> Handler:
+        message = self._methods[path].input_type
+        parse = parser(handler.request_deserializer, message, self._edge.settings.max_message_bytes)
+        return _wrap(handler, _Door(self._edge, Method(path, _kind(handler))), parse)
 
 
-class _Call:
-    """Counts the RPCs of one method."""
+class _Door:
+    """What every RPC of one method goes through."""
 
-    def __init__(self, metrics: Metrics, method: str, handler: Any) -> None:
-        _, service, name = method.split("/")
-        kind = {
-            (False, False): "unary",
-            (False, True): "server_stream",
-            (True, False): "client_stream",
-            (True, True): "bidi_stream",
-        }[handler.request_streaming, handler.response_streaming]
-        self._labels = (kind, service, name)
-        self._metrics = metrics
+    def __init__(self, edge: Edge, method: Method) -> None:
+        self._edge = edge
+        self._method = method
+        self._does_work = method.path.startswith("/seq2serve.")
+        """Health and reflection answer while the service starts and drains, too."""
 
     @asynccontextmanager
-    async def watch(self, context: Context) -> AsyncGenerator[None]:
-        """Around the handler: counts the RPC and its outcome, and ends it with the status of an error."""
-        started, failure = time.perf_counter(), None
-        self._metrics.rpc_started.labels(*self._labels).inc()
+    async def open(self, context: Context) -> AsyncGenerator[Rpc]:
+        """Around the handler: lets the RPC in, and ends it with the status of an error."""
+        rpc = Rpc(self._edge, self._method, context)
+        code, failure = grpc.StatusCode.OK, None
         try:
-            yield
+            with ExitStack() as stack:
+                self._admit(rpc, context, stack)
+                yield rpc
+            code = _own_code(context)
         except BaseException as error:
-            failure = type(error)
+            code, failure = _code_of_end(context), error
             if not is_foreseen(error):
+                if isinstance(error, grpc.aio.AbortError):
+                    code = _own_code(context)
                 raise
-            failure = grpc.aio.AbortError
-            await abort(context, error)  # type: ignore[arg-type]
+            failure = foreseen(error)  # type: ignore[arg-type]
+            code = failure.status
+            await abort(context, failure, rpc.request_id)
         finally:
-            self._metrics.rpc_handled.labels(*self._labels, _code_of(context, failure)).inc()
-            self._metrics.rpc_seconds.labels(*self._labels).observe(time.perf_counter() - started)
+            rpc.end(code, failure)
 
-    def received(self) -> None:
-        self._metrics.rpc_received.labels(*self._labels).inc()
-
-    def sent(self) -> None:
-        self._metrics.rpc_sent.labels(*self._labels).inc()
-
-
-def _code_of(context: Context, error: type[BaseException] | None) -> str:
-    if error is None:
-        return "OK"
-    if issubclass(error, grpc.aio.AbortError):
-        code = context.code()
-        return code.name if isinstance(code, grpc.StatusCode) else grpc.StatusCode.UNKNOWN.name
-    return grpc.StatusCode.CANCELLED.name
+    def _admit(self, rpc: Rpc, context: Context, stack: ExitStack) -> None:
+        if self._method is UNKNOWN:
+            raise UnknownMethodError("no service here has that method; server reflection lists those there are")
+        if self._does_work:
+            stack.enter_context(self._edge.running())
+        admission = self._edge.access.admit(self._method.path, rpc.metadata, context.auth_context())
+        stack.enter_context(admission)
+        rpc.enter(client=admission.client, spend=admission.spend, wait=admission.wait)
 
 
-def _wrap(handler: Any, call: _Call, request: Descriptor) -> Handler:
-    deserialize = lenient(handler.request_deserializer, request)
+def _code_of_end(context: Context) -> grpc.StatusCode:
+    """Of an RPC that gRPC cancelled: by its client, or because its time was over."""
+    remaining = context.time_remaining()
+    is_late = remaining is not None and remaining < DEADLINE_SLACK_SECONDS
+    return grpc.StatusCode.DEADLINE_EXCEEDED if is_late else grpc.StatusCode.CANCELLED
+
+
+def _own_code(context: Context) -> grpc.StatusCode:
+    """The code that a handler set by itself, as that of health does."""
+    code: Any = context.code()
+    return code if isinstance(code, grpc.StatusCode) else grpc.StatusCode.OK
+
+
+def _kind(handler: Any) -> str:
+    return {
+        (False, False): "unary",
+        (False, True): "server_stream",
+        (True, False): "client_stream",
+        (True, True): "bidi_stream",
+    }[handler.request_streaming, handler.response_streaming]
+
+
+def _refusing(edge: Edge) -> Handler:
+    door = _Door(edge, UNKNOWN)
+
+    async def refuse(_: Any, context: Context) -> None:
+        async with door.open(context):
+            raise AssertionError("it is refused before")
+
+    # Of the kind that reads no message before it runs.
+    return grpc.stream_stream_rpc_method_handler(refuse)
+
+
+def _wrap(handler: Any, door: _Door, parse: Callable[[bytes], Any]) -> Handler:
+    """The same handler, given a stream of bytes: nothing is read or parsed for who may not ask.
+
+    Also where there is one request: gRPC leaves a client that sends none without a status for ever.
+    """
     if handler.unary_unary:
-        return grpc.unary_unary_rpc_method_handler(
-            _unary(handler.unary_unary, call), deserialize, handler.response_serializer
+        return grpc.stream_unary_rpc_method_handler(
+            _unary(handler.unary_unary, door, parse), None, handler.response_serializer
         )
-    if handler.unary_stream:
-        return grpc.unary_stream_rpc_method_handler(
-            _streaming(handler.unary_stream, call), deserialize, handler.response_serializer
-        )
+    behavior = handler.unary_stream or handler.stream_stream
     return grpc.stream_stream_rpc_method_handler(
-        _streaming(handler.stream_stream, call), deserialize, handler.response_serializer
+        _streaming(behavior, door, parse, handler.request_streaming), None, handler.response_serializer
     )
 
 
-def _unary(behavior: Callable[[Any, Context], Awaitable[Any]], call: _Call) -> Callable[[Any, Context], Awaitable[Any]]:
-    async def wrapped(request: Any, context: Context) -> Any:
-        async with call.watch(context):
-            call.received()
-            response = await behavior(_parsed(request), context)
-            call.sent()
+def _unary(
+    behavior: Callable[[Any, Context], Awaitable[Any]], door: _Door, parse: Callable[[bytes], Any]
+) -> Callable[[AsyncIterator[bytes], Context], Awaitable[Any]]:
+    async def wrapped(_: AsyncIterator[bytes], context: Context) -> Any:
+        async with door.open(context) as rpc:
+            response = await behavior(await _only(context, rpc, parse), context)
+            rpc.sent()
             return response
 
     return wrapped
 
 
 def _streaming(
-    behavior: Callable[[Any, Context], AsyncGenerator[Any]], call: _Call
-) -> Callable[[Any, Context], Awaitable[None]]:
+    behavior: Callable[[Any, Context], Any], door: _Door, parse: Callable[[bytes], Any], reads_stream: bool
+) -> Callable[[AsyncIterator[bytes], Context], Awaitable[None]]:
     # Written as a coroutine: gRPC leaves a cancelled generator to the garbage collector, and its row with it.
-    async def wrapped(request: Any, context: Context) -> None:
-        async with call.watch(context):
-            if hasattr(request, "__aiter__"):
-                responses = behavior(_parsed_stream(request, call), context)
-            else:
-                call.received()
-                responses = behavior(_parsed(request), context)
+    async def wrapped(contents: AsyncIterator[bytes], context: Context) -> None:
+        async with door.open(context) as rpc:
+            request = _parsed_stream(contents, rpc, parse) if reads_stream else await _only(context, rpc, parse)
+            responses = behavior(request, context)
+            if inspect.isawaitable(responses):  # it writes by itself, as Watch of the health service does
+                await responses
+                return
             async with aclosing(responses):
                 async for response in responses:
                     await context.write(response)
-                    call.sent()
+                    rpc.sent()
 
     return wrapped
 
 
-def _parsed(request: Any) -> Any:
-    if isinstance(request, MalformedRequest):
-        raise request.error
+async def _only(context: Context, rpc: Rpc, parse: Callable[[bytes], Any]) -> Any:
+    content: Any = await context.read()
+    if content is grpc.aio.EOF:
+        raise InvalidRequestError.of("request", "no message was sent")
+    request = parse(content)
+    rpc.received(request)
     return request
 
 
-async def _parsed_stream(requests: AsyncIterator[Any], call: _Call) -> AsyncIterator[Any]:
-    async for request in requests:
-        call.received()
-        yield _parsed(request)
+async def _parsed_stream(contents: AsyncIterator[bytes], rpc: Rpc, parse: Callable[[bytes], Any]) -> AsyncIterator[Any]:
+    async for content in contents:
+        request = parse(content)
+        rpc.received(request)
+        yield request

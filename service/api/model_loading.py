@@ -15,7 +15,7 @@ from service.bundle.bundle import Bundle
 from service.bundle.manifest import Manifest
 from service.bundle.runtime import Runtime
 from service.errors import BundleError
-from service.metrics import Metrics
+from service.metrics.families import Metrics
 from service.settings import Settings
 
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from service.api.bundle_watcher import BundleWatcher
 from service.api.memory_budget import MemoryBudget, Reservation, demand_of
 from service.api.model_loading import LoadedModel, ModelLoader
-from service.api.model_metrics import forget_model, hide_version, show_version
+from service.api.model_metrics import hide_version, show_version
 from service.api.models import Models, ModelState
 from service.api.refusals import NameTakenError, check_directory_name, refused
 from service.api.served_model import ServedModel
@@ -27,7 +27,7 @@ from service.errors import (
     SettingsError,
     ShuttingDownError,
 )
-from service.metrics import Metrics
+from service.metrics.families import Metrics
 from service.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -38,6 +38,7 @@ class ModelManager:
 
     def __init__(
         self,
+        models: Models,
         settings: Settings,
         runtime: Runtime,
         metrics: Metrics,
@@ -47,13 +48,14 @@ class ModelManager:
         """Load nothing yet.
 
         Args:
+            models: those that are served, to be kept up to date.
             settings: where bundles are and what they may use.
             runtime: what runs them.
             metrics: tell of each model that is served.
             on_change: called when a model was put, replaced or removed.
             on_failure: called when the engine of a served model died.
         """
-        self.models = Models()
+        self.models = models
         self._settings = settings
         self._runtime = runtime
         self._metrics = metrics
@@ -159,12 +161,15 @@ class ModelManager:
         return self._budget.used_bytes
 
     def states(self) -> dict[str, ModelState]:
-        """By name, of all models that are known: one that is served is ready, whatever becomes of other versions."""
-        states = dict.fromkeys(self._refused.values(), ModelState.FAILED)
-        states |= {loaded.name: ModelState.UNLOADING for loaded in self._retiring}
+        """By name, of all models that are known: one that is served is ready, whatever becomes of other versions.
+
+        May be asked on any thread.
+        """
+        states = dict.fromkeys(list(self._refused.values()), ModelState.FAILED)
+        states |= {loaded.name: ModelState.UNLOADING for loaded in list(self._retiring)}
         if self._loading:
             states[self._loading] = ModelState.LOADING
-        for name, loaded in self._served.items():
+        for name, loaded in list(self._served.items()):
             states[name] = ModelState.FAILED if loaded.reservation in self._dead else ModelState.READY
         return states
 
@@ -212,8 +217,7 @@ class ModelManager:
             place = self._repository.place(directory)
             return await self._loader.load(directory, place, manifest, reservation, self._fail)
         except BaseException:
-            self._loading = ""
-            self._free(manifest.name, reservation)
+            self._free(reservation)
             raise
         finally:
             self._loading = ""
@@ -255,16 +259,13 @@ class ModelManager:
         await loaded.model.idle()
         await loaded.model.worker.stop()
         del self._retiring[loaded]
-        self._free(loaded.name, loaded.reservation)
+        self._free(loaded.reservation)
         logger.info("unloaded %s after %.1f s: %s", loaded.title, time.perf_counter() - started, loaded.size)
 
-    def _free(self, name: str, reservation: Reservation) -> None:
+    def _free(self, reservation: Reservation) -> None:
         """What a model that is gone had."""
         self._budget.release(reservation)
         self._dead.discard(reservation)
-        others = {loaded.name for loaded in (*self._served.values(), *self._retiring)}
-        if name not in others | {self._loading}:
-            forget_model(self._metrics, name)
 
     def _fail(self, reservation: Reservation) -> None:
         """An engine died. One that is not served, as in a warm-up, harms nobody but those who wait for it."""

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-
-from prometheus_client.metrics import MetricWrapperBase
-
 from service.api.served_model import ServedModel
 from service.bundle.runtime import PROVIDERS
-from service.metrics import Metrics
+from service.metrics.families import Metrics
 
 
 def show_version(metrics: Metrics, model: ServedModel, device: str) -> None:
@@ -20,15 +16,6 @@ def show_version(metrics: Metrics, model: ServedModel, device: str) -> None:
 def hide_version(metrics: Metrics, model: ServedModel, device: str) -> None:
     """It is served no more."""
     metrics.model_info.remove(*_labels(model, device))
-
-
-def forget_model(metrics: Metrics, name: str) -> None:
-    """Remove all that is counted of a model: nothing of that name is served, or about to be."""
-    for metric in vars(metrics).values():
-        # Those of RPCs know no models, and say so by an error.
-        with suppress(ValueError):
-            if isinstance(metric, MetricWrapperBase):
-                metric.remove_by_labels({"model": name})
 
 
 def _labels(model: ServedModel, device: str) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 
+from service import request_context
 from service.api.served_model import ServedModel
 from service.bundle.manifest import LanguagePair
 from service.errors import InvalidRequestError, ModelNotFoundError
@@ -92,6 +93,7 @@ class Models:
                 "model_selection.target_language_code", f"no model translates to {target!r}; known: {known}"
             )
         model = fitting[0][0]
+        request_context.current().choose_model(model.manifest.name)
         return model.translating(_only([pair for one, pair in fitting if one is model], source, target))
 
 

@@ -24,7 +24,7 @@ from service.engine.runner import OnnxRunner
 from service.engine.scheduler import Scheduler
 from service.engine.worker import Worker
 from service.errors import InvalidRequestError, SpanLostError
-from service.metrics import Metrics
+from service.metrics.families import Metrics
 from service.request import DecodingOptions, FinishedEvent, Priority, TokensEvent
 from service.settings import Settings
 from service.text.protected_spans import ProtectedText, SpanProtector
@@ -56,7 +56,6 @@ class ServedModel:
         self._options = SentenceOptions(self.manifest, bundle.target_tokenizer, self.max_beam_size)
         self._max_under_way = min(cache.max_rows, settings.max_waiting)
         self._leases = Leases()
-        metrics.queue_limit.labels(self.manifest.name).set(settings.max_waiting)
 
     def translating(self, languages: LanguagePair) -> ServedModel:
         """The same model, engine, worker and leases for one of its language pairs."""

@@ -1,38 +1,60 @@
-"""The server: models loaded, warmed, served, drained."""
+"""The server: ports bound, models loaded and warmed, served, drained."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
+from collections.abc import Coroutine
 from typing import Any
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
+from grpc_reflection.v1alpha import reflection, reflection_pb2
 
-from service.api.http_port import HttpPort
+from service.api.access.access import Access
+from service.api.access.listening import check_plaintext
+from service.api.access.tls import server_credentials
+from service.api.edge import Edge
+from service.api.grpc_port import GrpcPort
+from service.api.http_port import HttpPort, Probes
 from service.api.interceptors import EdgeInterceptor
 from service.api.model_administration import ModelServicer
 from service.api.model_manager import ModelManager
+from service.api.models import Models, ModelState
+from service.api.readiness import Readiness
 from service.api.translation import TranslationServicer
 from service.bundle.runtime import Runtime
 from service.errors import SettingsError
-from service.metrics import Metrics
+from service.metrics.families import Metrics
+from service.metrics.gpu_memory import observe_gpu_memory
+from service.metrics.model_states import ModelStates
 from service.pb.seq2serve.v1 import model_service_pb2, translation_service_pb2
 from service.pb.seq2serve.v1 import model_service_pb2_grpc as model_grpc
 from service.pb.seq2serve.v1 import translation_service_pb2_grpc as translation_grpc
 from service.settings import Settings, split_address
+from service.tracing import load_tracing
+
+logger = logging.getLogger(__name__)
 
 SERVICES = (
     translation_service_pb2.DESCRIPTOR.services_by_name["TranslationService"],
     model_service_pb2.DESCRIPTOR.services_by_name["ModelService"],
 )
+OTHER_SERVICES = (
+    health_pb2.DESCRIPTOR.services_by_name["Health"],
+    reflection_pb2.DESCRIPTOR.services_by_name["ServerReflection"],
+)
+CORE_MESSAGE_FACTOR = 4
+"""gRPC itself refuses messages only this many times as long as allowed: it cannot say what is wrong, and we can."""
+END_SECONDS = 2.0
+"""For clients to get the status of what could not be finished."""
 
 
 class Server:
-    """One process's service. `start`, then `stop`; `addresses` are known after `start`."""
+    """One process's service. `start`, then `stop`; addresses are known after `start`."""
 
     def __init__(self, settings: Settings, version: str) -> None:
-        """Load and bind nothing yet.
+        """Check what can be checked; load no model and bind nothing yet.
 
         Raises:
             SettingsError: a setting cannot work on this machine.
@@ -40,96 +62,128 @@ class Server:
         self._settings = settings
         self._metrics = Metrics(version)
         self.runtime = Runtime.start(settings.device, settings.num_threads)
-        self.manager = ModelManager(settings, self.runtime, self._metrics, self._on_change, self._on_failure)
-        self.models = self.manager.models
-        self._draining = asyncio.Event()
-        self._is_ready = self._is_stopping = False
+        access = Access.of(settings)
+        self._check_ports(has_tls=server_credentials(settings) is not None)
+        self._tracing = load_tracing(settings.otlp_endpoint, version)
+        self._edge = Edge(settings, self._metrics, access, self._tracing)
+        self.models = Models()
+        self._readiness = Readiness(self.models, [one.full_name for one in SERVICES], settings.stall_seconds)
+        self.manager = ModelManager(
+            self.models, settings, self.runtime, self._metrics, self._readiness.update, self._on_failure
+        )
+        ModelStates(self._metrics.registry, ModelState, self.manager.states)
+        self._watching: set[asyncio.Task[None]] = set()
+        self._is_stopping = False
         self.grpc_address = self.http_address = ""
+        if self.runtime.device == "cuda":
+            observe_gpu_memory(self._metrics.registry)
 
     async def start(self) -> dict[str, tuple[str, str]]:
-        """Load the models, bind the ports, then say SERVING.
+        """Bind the ports, load every model and warm it up, then say SERVING.
 
         Returns:
             by model name, the warm-up text and its translation.
 
         Raises:
             BundleError: a model cannot be served.
-            SettingsError: a port cannot be bound.
+            SettingsError: a port cannot be bound, or models do not fit into the memory allowed.
         """
-        settings = self._settings
-        translations = await self.manager.start()
-        self._health = health.aio.HealthServicer()
-        await self._set_health(is_serving=False)
-        self._server = grpc.aio.server(
-            interceptors=[EdgeInterceptor(self._metrics, _requests())], options=_options(settings)
+        await self._readiness.begin()
+        self._port = GrpcPort(
+            self._settings.grpc_address,
+            self._build,
+            lambda: server_credentials(self._settings),
+            self._metrics.port_replacements.inc,
         )
-        translation_grpc.add_TranslationServiceServicer_to_server(  # type: ignore[no-untyped-call]
-            TranslationServicer(self.models, settings, self._draining), self._server
-        )
-        model_grpc.add_ModelServiceServicer_to_server(ModelServicer(self.manager), self._server)  # type: ignore[no-untyped-call]
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        names = [service.full_name for service in SERVICES]
-        reflection.enable_server_reflection([*names, health.SERVICE_NAME, reflection.SERVICE_NAME], self._server)
         self._bind()
-        await self._server.start()
         self._http.start()
-        self._watching = asyncio.create_task(self.manager.watch())
-        self._is_ready = True
-        await self._set_health(is_serving=True)
+        try:
+            await self._port.start()
+            translations = await self.manager.start()
+        except BaseException:
+            await self.stop()
+            raise
+        self._edge.is_open = True
+        await self._readiness.begin(is_started=True)
+        self._watch(self._readiness.watch())
+        self._watch(self.manager.watch())
         return translations
 
     async def stop(self) -> None:
-        """Drain: refuse new work, finish what was accepted within `drain_seconds`, then cancel it. Once is enough."""
+        """Drain: refuse new work, finish what was accepted within `drain_seconds`, then end it. Once is enough."""
         if self._is_stopping:
             return
-        self._is_stopping, self._is_ready = True, False
-        await self._health.enter_graceful_shutdown()
-        self._draining.set()
-        await self._server.stop(self._settings.drain_seconds)
+        self._is_stopping = True
+        settings = self._settings
+        await self._readiness.stop()
+        for task in self._watching:
+            task.cancel()
+        await asyncio.sleep(settings.drain_delay_seconds)
+        self._edge.draining.set()
+        closing = asyncio.create_task(self._port.stop(settings.drain_seconds + 2 * END_SECONDS))
+        if not await self._edge.idle(settings.drain_seconds):
+            logger.warning("what is not finished after %.1f s is ended", settings.drain_seconds)
         await self.manager.stop()
+        await self._edge.idle(END_SECONDS)
+        await self._port.stop(0)
+        await closing
         self._http.stop()
+        await asyncio.to_thread(self._tracing.stop)
+
+    def _build(self) -> grpc.aio.Server:
+        edge = self._edge
+        methods = [method for service in (*SERVICES, *OTHER_SERVICES) for method in service.methods]
+        server = grpc.aio.server(interceptors=[EdgeInterceptor(edge, methods)], options=_options(self._settings))
+        translation_grpc.add_TranslationServiceServicer_to_server(  # type: ignore[no-untyped-call]
+            TranslationServicer(self.models, self._settings, edge.draining), server
+        )
+        model_grpc.add_ModelServiceServicer_to_server(ModelServicer(self.manager), server)  # type: ignore[no-untyped-call]
+        health_pb2_grpc.add_HealthServicer_to_server(self._readiness.servicer, server)
+        names = [service.full_name for service in SERVICES]
+        reflection.enable_server_reflection([*names, health.SERVICE_NAME, reflection.SERVICE_NAME], server)
+        return server
+
+    def _check_ports(self, has_tls: bool) -> None:
+        settings = self._settings
+        for name, is_safe in (("grpc_address", has_tls), ("http_address", False)):
+            host, _ = split_address(name, getattr(settings, name))
+            check_plaintext(name, host, is_safe, settings)
 
     def _bind(self) -> None:
         settings = self._settings
-        host, _ = split_address("grpc_address", settings.grpc_address)
+        self._port.bind()
+        self.grpc_address = self._port.address
+        probes = Probes(lambda: self._readiness.is_live, lambda: self._readiness.is_ready)
         try:
-            port = self._server.add_insecure_port(settings.grpc_address)
-        except RuntimeError as error:
-            raise SettingsError(f"grpc_address {settings.grpc_address}: cannot listen there: {error}") from None
-        self.grpc_address = f"{host}:{port}"
-        http_host, http_port = split_address("http_address", settings.http_address)
-        try:
-            self._http = HttpPort(
-                http_host, http_port, self._metrics, self.models, lambda: self._is_ready, self.grpc_address
-            )
+            self._http = HttpPort(settings, self._metrics, self.models, probes, self.grpc_address)
         except OSError as error:
             raise SettingsError(f"http_address {settings.http_address}: cannot listen there: {error}") from None
         self.http_address = self._http.address
 
-    async def _set_health(self, is_serving: bool) -> None:
-        status = health_pb2.HealthCheckResponse.SERVING if is_serving else health_pb2.HealthCheckResponse.NOT_SERVING
-        for name in ("", *(service.full_name for service in SERVICES)):
-            await self._health.set(name, status)
+    def _watch(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(coroutine)
+        self._watching.add(task)
+        task.add_done_callback(self._watching.discard)
 
     def _on_failure(self) -> None:
-        """A worker died: this process cannot serve any more; say so until it is restarted."""
-        self._is_ready = False
-        self._failing = asyncio.get_running_loop().create_task(self._set_health(is_serving=False))
-
-    async def _on_change(self) -> None:
-        """Models came or went; which ones, ListModels tells."""
-
-
-def _requests() -> dict[str, Any]:
-    return {
-        f"/{service.full_name}/{method.name}": method.input_type for service in SERVICES for method in service.methods
-    }
+        """An engine ended: its model cannot be served any more until it is loaded again."""
+        self._watch(self._readiness.update())
 
 
 def _options(settings: Settings) -> list[tuple[str, int]]:
-    return [
-        ("grpc.max_receive_message_length", settings.max_message_bytes),
+    options = [
+        ("grpc.max_receive_message_length", CORE_MESSAGE_FACTOR * settings.max_message_bytes),
+        ("grpc.max_metadata_size", settings.max_metadata_bytes),
+        ("grpc.absolute_max_metadata_size", settings.max_metadata_bytes),
+        ("grpc.max_concurrent_streams", settings.max_streams_per_connection),
         ("grpc.so_reuseport", 0),  # a second server on the same port is a mistake, and is told so
-        ("grpc.http2.min_recv_ping_interval_without_data_ms", 60_000),
+        ("grpc.keepalive_time_ms", int(settings.keepalive_seconds * 1000)),
+        ("grpc.keepalive_timeout_ms", int(settings.keepalive_timeout_seconds * 1000)),
         ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.max_pings_without_data", 0),
+        ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+        ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
     ]
+    if settings.max_connection_age_seconds:
+        options.append(("grpc.max_connection_age_ms", int(settings.max_connection_age_seconds * 1000)))
+    return options

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from typing import Any, NoReturn
 
 import grpc
@@ -12,30 +13,40 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 
-from service.errors import BusyError, InvalidRequestError, ModelNotFoundError, ServiceError
+from service.errors import BusyError, InvalidRequestError, ModelNotFoundError, QuotaExceededError, ServiceError
 
 DOMAIN = "seq2serve"
 DETAILS_KEY = "grpc-status-details-bin"
+REQUEST_ID_KEY = "x-request-id"
+PUSHBACK_KEY = "grpc-retry-pushback-ms"
+MAX_MESSAGE_CHARACTERS = 1000
+MAX_VIOLATIONS = 16
+"""Clients refuse more than 8 KiB of trailers, and would not learn what is wrong then."""
 
 logger = logging.getLogger(__name__)
 
 
-def status_of(error: ServiceError) -> status_pb2.Status:
+def status_of(error: ServiceError, request_id: str = "") -> status_pb2.Status:
     """The rich status of an error: ErrorInfo always, and what else its class knows."""
     details: list[Message] = [error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN)]
+    if request_id:
+        details.append(error_details_pb2.RequestInfo(request_id=request_id))
     if isinstance(error, InvalidRequestError):
         violations = [
-            error_details_pb2.BadRequest.FieldViolation(field=violation.field, description=violation.description)
-            for violation in error.violations
+            error_details_pb2.BadRequest.FieldViolation(field=violation.field, description=violation.description[:200])
+            for violation in error.violations[:MAX_VIOLATIONS]
         ]
         details.append(error_details_pb2.BadRequest(field_violations=violations))
     if isinstance(error, ModelNotFoundError):
-        details.append(error_details_pb2.ResourceInfo(resource_type="model", description=str(error)))
+        details.append(error_details_pb2.ResourceInfo(resource_type="model", description=message_of(error)))
+    if isinstance(error, QuotaExceededError):
+        violation = error_details_pb2.QuotaFailure.Violation(subject=error.quota, description=message_of(error))
+        details.append(error_details_pb2.QuotaFailure(violations=[violation]))
     if isinstance(error, BusyError):
         delay = Duration()
         delay.FromNanoseconds(int(error.retry_after_seconds * 1e9))
         details.append(error_details_pb2.RetryInfo(retry_delay=delay))
-    status = status_pb2.Status(code=error.status.value[0], message=str(error))
+    status = status_pb2.Status(code=error.status.value[0], message=message_of(error))
     for detail in details:
         packed = any_pb2.Any()
         packed.Pack(detail)
@@ -43,15 +54,28 @@ def status_of(error: ServiceError) -> status_pb2.Status:
     return status
 
 
-async def abort(context: grpc.aio.ServicerContext[Any, Any], error: Exception) -> NoReturn:
-    """End an RPC with the status of an error; an unforeseen one is logged and told as INTERNAL without its text."""
-    if not isinstance(error, ServiceError):
-        logger.exception("unforeseen error", exc_info=error)
-        error = ServiceError("an internal error; see the server's log")
-    trailers: list[tuple[str, str | bytes]] = [(DETAILS_KEY, status_of(error).SerializeToString())]
+def message_of(error: ServiceError) -> str:
+    """What is told; a request may have put a long name into it."""
+    text = str(error)
+    return text if len(text) <= MAX_MESSAGE_CHARACTERS else text[: MAX_MESSAGE_CHARACTERS - 1] + "…"
+
+
+def foreseen(error: Exception) -> ServiceError:
+    """The error itself, or for one that nobody foresaw, which is logged, one that tells nothing of it."""
+    if isinstance(error, ServiceError):
+        return error
+    logger.error("unforeseen error", exc_info=error)
+    return ServiceError("an internal error; see the server's log")
+
+
+async def abort(context: grpc.aio.ServicerContext[Any, Any], error: ServiceError, request_id: str = "") -> NoReturn:
+    """End an RPC with the status of an error."""
+    trailers: list[tuple[str, str | bytes]] = [(DETAILS_KEY, status_of(error, request_id).SerializeToString())]
+    if request_id:
+        trailers.append((REQUEST_ID_KEY, request_id))
     if isinstance(error, BusyError):
-        trailers.append(("grpc-retry-pushback-ms", str(int(error.retry_after_seconds * 1000))))
-    await context.abort(error.status, str(error), tuple(trailers))
+        trailers.append((PUSHBACK_KEY, str(math.ceil(error.retry_after_seconds * 1000))))
+    await context.abort(error.status, message_of(error), tuple(trailers))
     raise asyncio.CancelledError  # abort never returns; this tells the type checker
 
 

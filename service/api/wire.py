@@ -8,49 +8,47 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import DecodeError, Message
 
 from service.errors import InvalidRequestError
 
+MAX_FIELDS_SEARCHED = 10_000
+"""Looking further would hold up everybody else."""
 _VARINT, _FIXED64, _LENGTH_DELIMITED, _FIXED32 = 0, 1, 2, 5
 
 
-@dataclass(frozen=True)
-class MalformedRequest:
-    """Stands for a request that could not be parsed."""
+def parser(parse: Callable[[bytes], Message], descriptor: Descriptor, max_bytes: int) -> Callable[[bytes], Message]:
+    """A deserializer that raises InvalidRequestError for what is too long or does not parse."""
 
-    error: InvalidRequestError
-
-
-def lenient(parse: Callable[[bytes], Message], descriptor: Descriptor) -> Callable[[bytes], Message | MalformedRequest]:
-    """A deserializer that gives a MalformedRequest instead of raising."""
-
-    def deserialize(content: bytes) -> Message | MalformedRequest:
+    def deserialize(content: bytes) -> Message:
+        if len(content) > max_bytes:
+            raise InvalidRequestError.of(descriptor.name, f"{len(content)} bytes; limit {max_bytes}")
         try:
             return parse(content)
         except DecodeError:
             field = find_invalid_string(content, descriptor)
             if field is None:
-                return MalformedRequest(InvalidRequestError.of(descriptor.name, "is not a valid protobuf message"))
-            return MalformedRequest(InvalidRequestError.of(field, "is not valid UTF-8"))
+                raise InvalidRequestError.of(descriptor.name, "is not a valid protobuf message") from None
+            raise InvalidRequestError.of(field, "is not valid UTF-8") from None
 
     return deserialize
 
 
 def find_invalid_string(content: bytes, descriptor: Descriptor) -> str | None:
-    """The path of the first string field that is not UTF-8, such as `texts[1]`; None where there is none."""
+    """The path of the first string field that is not UTF-8, such as `texts[1]`; None where none is, or too late."""
     try:
-        return _find(content, descriptor, "")
+        return _find(content, descriptor, "", iter(range(MAX_FIELDS_SEARCHED)))
     except (IndexError, ValueError):
         return None
 
 
-def _find(content: bytes, descriptor: Descriptor, prefix: str) -> str | None:
+def _find(content: bytes, descriptor: Descriptor, prefix: str, budget: Iterator[int]) -> str | None:
     seen: Counter[int] = Counter()
     for number, value in _fields(content):
+        if next(budget, None) is None:
+            return None
         field = descriptor.fields_by_number.get(number)
         if field is None or value is None:
             continue
@@ -60,7 +58,7 @@ def _find(content: bytes, descriptor: Descriptor, prefix: str) -> str | None:
         if field.type == FieldDescriptor.TYPE_STRING and not _is_utf8(value):
             return path
         if field.message_type is not None:
-            found = _find(value, field.message_type, f"{path}.")
+            found = _find(value, field.message_type, f"{path}.", budget)
             if found is not None:
                 return found
     return None

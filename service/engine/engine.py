@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import time
+from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from service.engine.batch import Candidates, EncodedSource
 from service.engine.kv_cache import Continuation, KVCache, Row
 from service.engine.runner import Runner
 from service.engine.scheduler import Scheduler
-from service.errors import DeadlineExceededError, EngineError, InvalidRequestError
+from service.engine_report import EngineLoad, StepReport
+from service.errors import DEADLINE_SLACK_SECONDS, DeadlineExceededError, EngineError, InvalidRequestError
 from service.request import Event, FailedEvent, FinishedEvent, Request, Timing, TokensEvent
 from service.search.factory import build_search
 from service.search.hypothesis import Search
+
+NUM_RECENT_STEPS = 4
 
 
 @dataclass
@@ -28,18 +32,8 @@ class Running:
     first_token_seconds: float | None = None
     num_told: int = 0
     """Tokens that events have told."""
-
-
-@dataclass(frozen=True)
-class StepReport:
-    """What one step did, for metrics; durations in seconds, zero where a phase did not run."""
-
-    num_encoded: int
-    num_source_tokens: int
-    num_padding_tokens: int
-    encode_seconds: float
-    num_rows: int
-    decode_seconds: float
+    num_decoded: int = 0
+    """Tokens decoded in all its rows."""
 
 
 class Engine:
@@ -58,7 +52,12 @@ class Engine:
         self._clock = clock
         self._running: dict[int, Running] = {}
         self._num_reserved_rows = 0
-        self.last_step = StepReport(0, 0, 0, 0.0, 0, 0.0)
+        self.last_step = StepReport()
+        self.num_discarded: Counter[str] = Counter()
+        """Decoded tokens that nobody got, by reason."""
+        self._recent_step_seconds: deque[float] = deque(maxlen=NUM_RECENT_STEPS)
+        self._last_phases = {"encode": 0, "decode": 0}
+        self._last_timestamp = self._last_retired = 0.0
 
     @property
     def has_work(self) -> bool:
@@ -75,10 +74,17 @@ class Engine:
         """Requests in the queue."""
         return self._scheduler.num_waiting
 
-    @property
-    def cache_usage_ratio(self) -> float:
-        """Share of the cache's target positions in use."""
-        return self._cache.usage_ratio
+    def load(self) -> EngineLoad:
+        """How much there is to do; may be asked from any thread, and is exact only between steps."""
+        return EngineLoad(
+            num_running=self.num_running,
+            num_waiting=self._scheduler.num_waiting_by_reason,
+            queue_limit=self._scheduler.max_waiting,
+            cache_usage=self._cache.usage(),
+            num_rows=dict(self._last_phases),
+            max_rows=self._cache.max_rows,
+            last_step_timestamp=self._last_timestamp,
+        )
 
     def submit(self, request: Request) -> None:
         """Queue a request.
@@ -100,21 +106,25 @@ class Engine:
         running = self._running.get(request_id)
         if running is None:
             return self._scheduler.cancel(request_id)
-        self._release(running)
+        deadline = running.request.deadline_seconds
+        is_late = deadline is not None and deadline - self._clock() < DEADLINE_SLACK_SECONDS
+        self._discard(running, "deadline" if is_late else "cancelled")
         return True
 
     def step(self) -> list[Event]:
         """Admit waiting requests, decode one token for every row, retire what is finished."""
         events = self._expire()
-        encode_report = self._admit(events)
-        num_rows, decode_seconds = self._cache.num_rows, 0.0
+        report = self._admit(events)
+        num_rows = self._cache.num_rows
         if num_rows:
-            started = self._clock()
+            num_following = sum(running.first_token_seconds is not None for running in self._running.values())
+            before, started = self._last_retired, self._clock()
             candidates = self._decode(events)
-            decode_seconds = self._clock() - started
+            report = replace(report, num_rows=num_rows, decode_seconds=self._clock() - started)
             if candidates is not None:
                 self._retire(candidates, events)
-        self.last_step = StepReport(*encode_report, num_rows, decode_seconds)
+                report = replace(report, num_following=num_following, gap_seconds=self._last_retired - before)
+        self._remember(report)
         return events
 
     def check_integrity(self) -> None:
@@ -125,22 +135,31 @@ class Engine:
         assert self._cache.num_rows <= self._num_reserved_rows == reserved <= self._cache.max_rows
 
     def _expire(self) -> list[Event]:
-        # What is not done when the next step ends is too late, so the step is not run for it.
-        now = self._clock() + self.last_step.decode_seconds
+        # What is not done when the next step ends is too late, so the step is not run for it. The shortest of the last
+        # steps, for one that was held up says nothing of the next.
+        now = self._clock() + min(self._recent_step_seconds, default=0.0)
         events: list[Event] = [_expired(request) for request in self._scheduler.take_expired(now)]
         for running in list(self._running.values()):
             deadline = running.request.deadline_seconds
             if deadline is not None and deadline <= now:
-                self._release(running)
+                self._discard(running, "deadline")
                 events.append(_expired(running.request))
         return events
 
-    def _admit(self, events: list[Event]) -> tuple[int, int, int, float]:
+    def _remember(self, report: StepReport) -> None:
+        self.last_step = report
+        self._last_timestamp = time.time()
+        self._last_phases["decode"] = report.num_rows
+        self._recent_step_seconds.append(report.decode_seconds)
+        if report.num_encoded:
+            self._last_phases["encode"] = report.num_encoded
+
+    def _admit(self, events: list[Event]) -> StepReport:
         started = self._clock()
         requests = self._scheduler.take(self._cache.max_rows - self._num_reserved_rows, started)
         encoded = self._encode(requests, events)
         if not encoded:
-            return 0, 0, 0, 0.0
+            return StepReport()
         now = self._clock()
         vocabulary = self._runner.vocabulary
         for request, source in encoded:
@@ -148,9 +167,12 @@ class Engine:
             search = build_search(request.decoding, vocabulary.end_id)
             self._running[request.id] = Running(request, search, [row], started, now)
             self._num_reserved_rows += request.decoding.num_rows
-        num_source_tokens = sum(source.length for _, source in encoded)
-        num_padding_tokens = sum(source.num_padding for _, source in encoded)
-        return len(encoded), num_source_tokens, num_padding_tokens, now - started
+        return StepReport(
+            num_encoded=len(encoded),
+            num_source_tokens=sum(source.length for _, source in encoded),
+            num_padding_tokens=sum(source.num_padding for _, source in encoded),
+            encode_seconds=now - started,
+        )
 
     def _encode(self, requests: list[Request], events: list[Event]) -> list[tuple[Request, EncodedSource]]:
         if not requests:
@@ -172,17 +194,18 @@ class Engine:
             return self._runner.step(self._cache.batch(), num_candidates, any(need.is_full for need in needs))
         except Exception as error:  # the rows' state is unknown now, so all of them fail; waiting requests do not
             for running in list(self._running.values()):
-                self._release(running)
+                self._discard(running, "failed")
                 events.append(FailedEvent(running.request.id, _failure(error)))
             return None
 
     def _retire(self, candidates: Candidates, events: list[Event]) -> None:
-        now = self._clock()
+        now = self._last_retired = self._clock()
         going_on: list[Running] = []
         continuations: list[Continuation] = []
         for running in list(self._running.values()):
             if running.first_token_seconds is None:
                 running.first_token_seconds = now
+            running.num_decoded += len(running.rows)
             parents, token_ids = running.search.advance(candidates, [row.index for row in running.rows])
             if running.request.is_streaming:
                 _tell(running, events)
@@ -191,9 +214,15 @@ class Engine:
                 continuations.append(Continuation(running.rows, parents, token_ids))
             else:
                 self._release(running)
-                events.append(_finished(running, now))
+                finished = _finished(running, now)
+                self.num_discarded["beam"] += max(0, running.num_decoded - _num_used(finished))
+                events.append(finished)
         for running, rows in zip(going_on, self._cache.advance(continuations), strict=True):
             running.rows = rows
+
+    def _discard(self, running: Running, reason: str) -> None:
+        self.num_discarded[reason] += running.num_decoded
+        self._release(running)
 
     def _release(self, running: Running) -> None:
         del self._running[running.request.id]
@@ -220,6 +249,11 @@ def _finished(running: Running, now: float) -> FinishedEvent:
         now,
     )
     return FinishedEvent(request.id, running.search.results(), timing)
+
+
+def _num_used(event: FinishedEvent) -> int:
+    """Tokens of the translations, ends of sentence counted; those that translations share are counted in each."""
+    return sum(len(translation.token_log_probs) for translation in event.translations)
 
 
 def _expired(request: Request) -> FailedEvent:

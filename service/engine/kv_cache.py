@@ -89,11 +89,14 @@ class KVCache:
         """Memory of all buffers."""
         return sum(array.nbytes for array in self.arrays.values())
 
-    @property
-    def usage_ratio(self) -> float:
-        """Target positions held, over all there is room for."""
-        num_held = sum(int(self.positions[row.index]) for row in self._rows if row is not None)
-        return num_held / (self.max_rows * self.target_capacity)
+    def usage(self) -> dict[str, float]:
+        """Positions held over all there is room for: `self` of targets, `cross` of sources. From any thread."""
+        indices = [row.index for row in list(self._rows) if row is not None]
+        num_target, num_source = int(self.positions[indices].sum()), int(self.source_lengths[indices].sum())
+        return {
+            "self": num_target / (self.max_rows * self.target_capacity),
+            "cross": num_source / (self.max_rows * self.source_capacity),
+        }
 
     def open(self, owner: int, source: EncodedSource, begin_id: int) -> Row:
         """Give a source a row. `owner` is whoever holds it, for `check_integrity`.

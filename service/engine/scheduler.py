@@ -29,11 +29,17 @@ class Scheduler:
         self._waiting: dict[int, Request] = {}
         self._seconds_per_request = 0.0
         self._busy_since: float | None = None
+        self._waits_for = "rows"
 
     @property
     def num_waiting(self) -> int:
         """Requests in the queue."""
         return len(self._waiting)
+
+    @property
+    def num_waiting_by_reason(self) -> dict[str, int]:
+        """Requests in the queue, by what stopped the last admission: rows, or the encoder's token budget."""
+        return {reason: self.num_waiting if reason == self._waits_for else 0 for reason in ("rows", "encoder")}
 
     @property
     def expected_wait_seconds(self) -> float:
@@ -87,7 +93,9 @@ class Scheduler:
             request = self._waiting[request_id]
             longest = max(longest, len(request.source_ids))
             num_free_rows -= request.decoding.num_rows
-            if num_free_rows < 0 or (taken and longest * (len(taken) + 1) > self.max_encoder_tokens):
+            is_long = bool(taken) and longest * (len(taken) + 1) > self.max_encoder_tokens
+            if num_free_rows < 0 or is_long:
+                self._waits_for = "rows" if num_free_rows < 0 else "encoder"
                 break
             taken.append(request)
         for request in taken:

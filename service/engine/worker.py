@@ -8,13 +8,18 @@ import logging
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import AsyncGenerator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
+from service import request_context
 from service.engine.engine import Engine
-from service.errors import EngineError, ServiceError, UnavailableError
-from service.metrics import EngineMetrics, Metrics
+from service.engine_report import EngineLoad, StepReport
+from service.errors import DEADLINE_SLACK_SECONDS, DeadlineExceededError, EngineError, ServiceError, ShuttingDownError
+from service.metrics.engine_metrics import EngineMetrics
+from service.metrics.families import Metrics
 from service.request import DecodingOptions, Event, FailedEvent, FinishedEvent, Priority, Request, TokensEvent
+from service.request_context import RequestContext
 
 logger = logging.getLogger(__name__)
 
@@ -36,26 +41,55 @@ class _Stop:
 _Command = _Submit | _Cancel | _Stop
 
 
+@dataclass(frozen=True)
+class _Subscriber:
+    """Who waits for a sentence."""
+
+    beam_size: int
+    context: RequestContext = field(default_factory=request_context.current)
+    events: asyncio.Queue[Event] = field(default_factory=asyncio.Queue)
+
+
 class Worker:
     """Feeds one engine from an event loop and brings its events back. Start it on the loop that will use it."""
 
     def __init__(self, name: str, engine: Engine, metrics: Metrics, on_failure: Callable[[], None]) -> None:
         """`on_failure` is called on the event loop if the engine's thread dies."""
-        self._name = name
+        self.name = name
         self._engine = engine
-        self._metrics = EngineMetrics(metrics, name)
         self._on_failure = on_failure
         self._inbox: queue.SimpleQueue[_Command] = queue.SimpleQueue()
-        self._subscribers: dict[int, asyncio.Queue[Event]] = {}
+        self._reports: deque[StepReport] = deque()
+        """Of steps since the last event or scrape: a step without news does not wake the event loop."""
+        self._observing = threading.Lock()
+        self._subscribers: dict[int, _Subscriber] = {}
         self._ids = itertools.count(1)
         self._thread = threading.Thread(target=self._run, name=f"engine-{name}", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_accepting = True
+        self.has_failed = False
+        """Whether the engine's thread ended by an error."""
+        self._moved_seconds = time.monotonic()
+        self._metrics = EngineMetrics(metrics, self)
 
     @property
     def num_unfinished(self) -> int:
         """Requests that somebody waits for."""
         return len(self._subscribers)
+
+    def load(self) -> EngineLoad:
+        """How much the engine has to do, and what it did goes to the metrics; from any thread."""
+        self._observe_steps()
+        load = self._engine.load()
+        # Those that came during the step that is under way; all of them, while an engine hangs.
+        num_unseen = max(0, len(self._subscribers) - load.num_running - sum(load.num_waiting.values()))
+        return replace(load, num_waiting={**load.num_waiting, "step": num_unseen})
+
+    def is_healthy(self, stall_seconds: float) -> bool:
+        """Whether the engine's thread lives and, where it has work, has moved within that time."""
+        if self.has_failed:
+            return False
+        return not self._engine.has_work or time.monotonic() - self._moved_seconds < stall_seconds
 
     def start(self) -> None:
         """Start the thread."""
@@ -63,11 +97,14 @@ class Worker:
         self._thread.start()
 
     async def stop(self) -> None:
-        """Refuse new requests, end the thread; what is unfinished fails with UnavailableError."""
+        """Refuse new requests, end the thread; what is unfinished fails with ShuttingDownError."""
         self._is_accepting = False
         self._inbox.put(_Stop())
-        await asyncio.to_thread(self._thread.join)
-        self._fail_all(UnavailableError("the service is shutting down"))
+        if self._thread.ident is not None:
+            await asyncio.to_thread(self._thread.join)
+        self._fail_all(ShuttingDownError("the service is shutting down; the time to finish was over"))
+        self._observe_steps()
+        self._metrics.close()
 
     async def translate(
         self,
@@ -89,18 +126,19 @@ class Worker:
         Raises:
             ServiceError: the queue is full, the deadline passed, or the model failed.
         """
+        if self.has_failed:
+            raise EngineError("the engine stopped; see the server's log")
         if not self._is_accepting:
-            raise UnavailableError("the service is shutting down")
+            raise ShuttingDownError
         request = Request(
             next(self._ids), source_ids, decoding, time.monotonic(), deadline_seconds, priority, is_streaming
         )
-        events: asyncio.Queue[Event] = asyncio.Queue()
-        self._subscribers[request.id] = events
+        subscriber = self._subscribers[request.id] = _Subscriber(decoding.num_rows)
         self._inbox.put(_Submit(request))
         is_over = False
         try:
             while not is_over:
-                event = await events.get()
+                event = await subscriber.events.get()
                 is_over = not isinstance(event, TokensEvent)
                 if isinstance(event, FailedEvent):
                     raise event.error
@@ -109,17 +147,19 @@ class Worker:
             self._subscribers.pop(request.id, None)
             if not is_over:
                 self._inbox.put(_Cancel(request.id))
-                self._metrics.count_failure("CANCELLED")
+                is_late = deadline_seconds is not None and deadline_seconds - time.monotonic() < DEADLINE_SLACK_SECONDS
+                self._metrics.count_failure(DeadlineExceededError.reason if is_late else "CANCELLED")
 
     def _run(self) -> None:
         try:
             while self._obey():
                 events = self._engine.step()
+                self._moved_seconds = time.monotonic()
+                self._reports.append(self._engine.last_step)
                 self._publish(events)
-                self._observe(events)
-        except Exception:
-            logger.exception("the engine of %s stopped", self._name)
-            self._is_accepting = False
+        except Exception as error:
+            logger.exception("the engine of %s stopped: %s", self.name, error)
+            self.has_failed = True
             self._on_loop(self._fail_all, EngineError("the engine stopped; see the server's log"))
             self._on_loop(self._on_failure)
 
@@ -130,11 +170,11 @@ class Worker:
                 command = self._inbox.get(block=not self._engine.has_work)
             except queue.Empty:
                 return True
+            self._moved_seconds = time.monotonic()
             if isinstance(command, _Stop):
                 return False
             if isinstance(command, _Cancel):
                 self._engine.cancel(command.request_id)
-                self._observe_load()
             else:
                 self._submit(command.request)
 
@@ -142,19 +182,23 @@ class Worker:
         try:
             self._engine.submit(request)
         except ServiceError as error:
-            event = FailedEvent(request.id, error)
-            self._publish([event])
-            self._observe_requests([event])
+            self._publish([FailedEvent(request.id, error)])
 
     def _publish(self, events: list[Event]) -> None:
         if events:
             self._on_loop(self._deliver, events)
 
     def _deliver(self, events: list[Event]) -> None:
+        self._observe_steps()
         for event in events:
             subscriber = self._subscribers.get(event.request_id)
-            if subscriber is not None:
-                subscriber.put_nowait(event)
+            if subscriber is None:
+                continue  # cancelled, and counted as that
+            subscriber.events.put_nowait(event)
+            if isinstance(event, FinishedEvent):
+                self._observe_success(event, subscriber)
+            elif isinstance(event, FailedEvent):
+                self._observe_failure(event, subscriber)
 
     def _fail_all(self, error: Exception) -> None:
         self._deliver([FailedEvent(request_id, error) for request_id in self._subscribers])
@@ -164,42 +208,20 @@ class Worker:
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(function, *arguments)
 
-    def _observe(self, events: list[Event]) -> None:
-        metrics, report = self._metrics, self._engine.last_step
-        metrics.last_step.set(time.time())
-        if report.num_encoded:
-            metrics.encode_rows.set(report.num_encoded)
-            metrics.encode_seconds.observe(report.encode_seconds)
-            metrics.source_tokens.inc(report.num_source_tokens)
-            metrics.padding_tokens.inc(report.num_padding_tokens)
-        if report.num_rows:
-            metrics.decode_rows.set(report.num_rows)
-            metrics.decode_seconds.observe(report.decode_seconds)
-            metrics.target_tokens.inc(report.num_rows)
-        self._observe_load()
-        self._observe_requests(events)
+    def _observe_steps(self) -> None:
+        with self._observing:
+            while self._reports:
+                self._metrics.observe_step(self._reports.popleft())
+            self._metrics.observe_discarded(self._engine.num_discarded)
 
-    def _observe_load(self) -> None:
-        self._metrics.running.set(self._engine.num_running)
-        self._metrics.waiting.set(self._engine.num_waiting)
-        self._metrics.cache_usage.set(self._engine.cache_usage_ratio)
+    def _observe_success(self, event: FinishedEvent, subscriber: _Subscriber) -> None:
+        span = subscriber.context.span
+        self._metrics.observe_success(event, subscriber.beam_size, span.trace_id)
+        span.sentence(self.name, event.timing, len(event.translations[0].token_ids))
 
-    def _observe_requests(self, events: list[Event]) -> None:
-        metrics = self._metrics
-        for event in events:
-            if isinstance(event, TokensEvent):
-                continue
-            if isinstance(event, FailedEvent):
-                metrics.count_failure(event.error.reason if isinstance(event.error, ServiceError) else "INTERNAL")
-                if event.error.__cause__ is not None:
-                    logger.error("request %d failed", event.request_id, exc_info=event.error.__cause__)
-                continue
-            timing, best = event.timing, event.translations[0]
-            metrics.count_success(best.finish_reason.value)
-            metrics.latency.observe(timing.finished - timing.arrival)
-            metrics.first_token.observe(timing.first_token - timing.arrival)
-            metrics.queue_time.observe(timing.admitted - timing.arrival)
-            metrics.encode_time.observe(timing.encoded - timing.admitted)
-            metrics.decode_time.observe(timing.finished - timing.encoded)
-            metrics.request_source.observe(timing.num_source_tokens)
-            metrics.request_target.observe(len(best.token_ids))
+    def _observe_failure(self, event: FailedEvent, subscriber: _Subscriber) -> None:
+        error = event.error
+        self._metrics.count_failure(error.reason if isinstance(error, ServiceError) else "INTERNAL")
+        if error.__cause__ is not None:
+            cause, request_id = error.__cause__, subscriber.context.request_id
+            logger.error("a sentence failed: %s", cause, exc_info=cause, extra={"request_id": request_id})

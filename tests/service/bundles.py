@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from service.api.model_manager import ModelManager
+from service.api.models import Models
 from service.api.served_model import ServedModel
 from service.bundle.manifest import FILE_NAME, describe_file
 from service.bundle.runtime import Runtime
-from service.metrics import Metrics
+from service.metrics.families import Metrics
 from service.settings import Settings
 
 SLOW = {"min_target_tokens": 30, "max_target_tokens": 30}
@@ -66,6 +66,7 @@ async def managing(models: Path, **settings: object) -> AsyncIterator[tuple[Mode
     chosen: dict[str, object] = {"models": models, "device": "cpu", "watch_seconds": 0.0, "max_rows": 8, **settings}
     owner = Owner()
     manager = ModelManager(
+        Models(),
         Settings(**chosen),  # type: ignore[arg-type]
         Runtime.start("cpu"),
         Metrics("test"),
@@ -83,10 +84,3 @@ def version(model: ServedModel | None) -> str:
     """Which version it is."""
     assert model is not None
     return model.manifest.version
-
-
-async def until(is_so: Callable[[], bool]) -> None:
-    """Wait for what other tasks do."""
-    async with asyncio.timeout(10):
-        while not is_so():
-            await asyncio.sleep(0.002)

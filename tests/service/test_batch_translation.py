@@ -19,7 +19,8 @@ from service.pb.seq2serve.v1 import translation_service_pb2_grpc as pb_grpc
 from service.request_context import RequestContext
 from service.settings import Settings
 from tests.conftest import Serve
-from tests.service.bundles import change, managing, until, version
+from tests.service.bundles import change, managing, version
+from tests.service.waiting import eventually
 
 CONFIG = pb.BatchConfig(model_selection=pb.ModelSelection(model="exact"))
 ENGLISH = pb.BatchConfig(model_selection=pb.ModelSelection(model="exact", source_language_code="en"))
@@ -79,7 +80,7 @@ async def test_a_client_that_does_not_take_answers_is_read_no_further(models: Pa
     async with streaming(models) as (manager, client, responses, _, _):
         client.send(*(str(number) for number in range(100)))
         client.close()
-        await until(lambda: client.num_read == MAX_ROWS + 2)  # with the configuration and the one that waits
+        await eventually(lambda: client.num_read == MAX_ROWS + 2)  # with the configuration and the one that waits
         await asyncio.sleep(0.2)
         assert client.num_read == MAX_ROWS + 2
         assert manager.models.get("exact", "").num_requests == 0  # no model is held for answers that wait
@@ -94,7 +95,7 @@ async def test_the_next_item_goes_to_the_new_version(models: Path) -> None:
     async with streaming(models) as (manager, client, responses, reader, _):
         old = manager.models.get("exact", "")
         client.send("slow", text="cat\n" * 300)
-        await until(lambda: old.num_requests == 1)
+        await eventually(lambda: old.num_requests == 1)
         change(models / "exact", version="2")
         new = await manager.load("exact")
         client.send("quick")
@@ -127,7 +128,7 @@ async def test_what_the_new_version_does_not_allow_is_the_items_error(models: Pa
 async def test_draining_answers_what_was_accepted_and_says_so(models: Path) -> None:
     async with streaming(models) as (_, client, responses, reader, draining):
         client.send("a", "b", text="cat\n" * 100)
-        await until(lambda: client.num_read == 3)
+        await eventually(lambda: client.num_read == 3)
         draining.set()
         await asyncio.sleep(0.01)
         client.send("c")
@@ -141,7 +142,7 @@ async def test_a_stream_whose_client_has_said_all_ends_well_while_draining(model
     async with streaming(models) as (_, client, responses, reader, draining):
         client.send("a", "b", text="cat\n" * 100)
         client.close()
-        await until(lambda: client.num_read == 3)
+        await eventually(lambda: client.num_read == 3)
         await asyncio.sleep(0.01)
         draining.set()
         assert {response.id async for response in responses} == {"a", "b"}
@@ -166,7 +167,7 @@ async def test_items_wait_for_the_clients_quota_and_are_counted(models: Path) ->
     async with streaming(models, context) as (manager, client, responses, _, _):
         client.send("a", text="big dog\nsees cat")
         client.close()
-        await until(lambda: client.num_read == 2)
+        await eventually(lambda: client.num_read == 2)
         await asyncio.sleep(0.05)
         assert spent == []
         has_room.set()
@@ -182,7 +183,7 @@ async def test_a_draining_server_ends_streams_in_order(serve: Serve) -> None:
     async with serve(drain_seconds=10.0) as (server, channel):
         call = pb_grpc.TranslationServiceStub(channel).BatchTranslate()
         await call.write(pb.BatchTranslateRequest(config=CONFIG, items=[pb.BatchItem(id="a", text="cat\n" * 300)]))
-        await until(lambda: server.models.get("exact", "").num_requests == 1)
+        await eventually(lambda: server.models.get("exact", "").num_requests == 1)
         stopping = asyncio.create_task(server.stop())
         response = await call.read()
         assert response.id == "a"

@@ -13,7 +13,8 @@ from service.api.model_manager import ModelManager
 from service.api.models import ModelState
 from service.bundle.changes import ChangeDetector, Changes
 from service.bundle.repository import Repository, Signature
-from tests.service.bundles import change, copy, damage, managing, until, version
+from tests.service.bundles import change, copy, damage, managing, version
+from tests.service.waiting import eventually
 
 
 @pytest.fixture
@@ -92,7 +93,7 @@ async def test_a_removed_bundle_is_unloaded(models: Path) -> None:
         assert names(manager) == ["exact", "small"]
         await manager.poll()
         assert names(manager) == ["exact"]
-        await until(lambda: manager.states() == {"exact": ModelState.READY})
+        await eventually(lambda: manager.states() == {"exact": ModelState.READY})
 
 
 async def test_a_directory_without_manifest_is_no_removed_bundle(models: Path) -> None:
@@ -113,7 +114,7 @@ async def test_everything_stays_when_the_volume_is_gone(
         os.rename(models, elsewhere)
         if is_directory_left:
             os.mkdir(models)
-        await until(lambda: "holds no bundle any more" in caplog.text or "could not look" in caplog.text)
+        await eventually(lambda: "holds no bundle any more" in caplog.text or "could not look" in caplog.text)
         await asyncio.sleep(0.05)
         assert len([record for record in caplog.records if record.levelname == "ERROR"]) == 1
         assert names(manager) == ["exact", "small"]
@@ -121,7 +122,7 @@ async def test_everything_stays_when_the_volume_is_gone(
             os.rmdir(models)
         change(elsewhere / "small", version="2")
         os.rename(elsewhere, models)
-        await until(lambda: version(manager.models.find("small")) == "2")
+        await eventually(lambda: version(manager.models.find("small")) == "2")
         assert manager.models.get("exact", "") is model
         watching.cancel()
 
@@ -169,7 +170,7 @@ async def test_what_did_not_fit_is_tried_until_it_does(models: Path, caplog: pyt
                 await poll(manager, 4)
             assert version(manager.models.find("exact")) == "2"
             assert caplog.text.count("exact takes 1.8 MiB of weights") == 1
-        await until(lambda: not manager._retiring)
+        await eventually(lambda: not manager._retiring)
         await manager.poll()
         assert version(manager.models.find("exact")) == "3"
 
@@ -190,7 +191,7 @@ async def test_a_look_that_fails_is_not_the_last(
     async with managing(models, watch_seconds=0.001) as (manager, _):
         watching = asyncio.create_task(manager.watch())
         change(models / "exact", version="2")
-        await until(lambda: version(manager.models.find("exact")) == "2")
+        await eventually(lambda: version(manager.models.find("exact")) == "2")
         await manager.stop()
         assert watching.cancelled()
     assert caplog.text.count("could not look for bundles: stale file handle") == 1

@@ -154,5 +154,5 @@ def test_usage_counts_positions() -> None:
     cache = make_cache()
     row = cache.open(1, source(1), BEGIN)
     advance(cache, [row], [0], [3])
-    assert cache.usage_ratio == pytest.approx(1 / 18)
+    assert cache.usage()["self"] == pytest.approx(1 / 18)
     assert cache.num_bytes == 3 * 4 * 8 + 3 * 6 * 8 + 3 * 8

@@ -31,7 +31,14 @@ def test_wrong_settings_and_models_end_with_a_sentence(tmp_path: Path, models: P
         (["--models", str(tmp_path / "empty")], "holds no bundle: write one with python -m export"),
         (["--models", str(tmp_path / "none")], "is not a directory"),
         (["--models", str(models), "--grpc-address", "nowhere"], "grpc_address 'nowhere': expected host:port"),
-        (["--models", str(models), "--http-address", "192.0.2.1:1"], "http_address 192.0.2.1:1: cannot listen there"),
+        (["--models", str(models), "--http-address", "192.0.2.1:1"], "http_address '192.0.2.1': other machines could"),
+        (["--models", str(models), "--grpc-address", "192.0.2.1:1"], "grpc_address '192.0.2.1': "),
+        (
+            ["--models", str(models), "--plaintext", "on-trusted-network", "--http-address", "192.0.2.1:1"],
+            "http_address 192.0.2.1:1: cannot listen there",
+        ),
+        (["--models", str(models), "--clients", str(tmp_path / "none.toml")], "none.toml"),
+        (["--models", str(models), "--otlp-endpoint", "collector"], "otlp_endpoint 'collector'"),
     ):
         done = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, timeout=30, check=False)
         assert done.returncode == 2, done.stderr

@@ -13,9 +13,12 @@ from service.pb.seq2serve.v1 import model_service_pb2 as pb
 from service.pb.seq2serve.v1 import model_service_pb2_grpc as pb_grpc
 from service.pb.seq2serve.v1 import translation_service_pb2, translation_service_pb2_grpc
 from tests.conftest import Serve
-from tests.service.bundles import change, damage, until
+from tests.service.bundles import change, damage
 from tests.service.messages import EXACT
 from tests.service.test_api_errors import details
+from tests.service.waiting import eventually
+
+EVERYTHING = "translate,read_models,administer_models"
 
 
 @pytest.fixture
@@ -26,12 +29,12 @@ def models(models: Path, tmp_path: Path) -> Path:
 
 async def test_a_model_is_swapped_while_its_requests_run(serve: Serve, models: Path) -> None:
     change(models / "exact", version="1")
-    async with serve(watch_seconds=0.0) as (server, channel):
+    async with serve(watch_seconds=0.0, anonymous_permissions=EVERYTHING) as (server, channel):
         translation = translation_service_pb2_grpc.TranslationServiceStub(channel)
         long = translation_service_pb2.TranslateRequest(texts=["cat\n" * 500], model_selection=EXACT)
         short = translation_service_pb2.TranslateRequest(texts=["cat"], model_selection=EXACT)
         running = translation.Translate(long)
-        await until(lambda: server.models.get("exact", "").num_requests == 1)
+        await eventually(lambda: server.models.get("exact", "").num_requests == 1)
         change(models / "exact", version="2")
         loaded = await pb_grpc.ModelServiceStub(channel).LoadModel(pb.LoadModelRequest(directory="exact"))
         quick = await translation.Translate(short)
@@ -42,7 +45,7 @@ async def test_a_model_is_swapped_while_its_requests_run(serve: Serve, models: P
 
 
 async def test_a_model_is_unloaded_while_it_streams(serve: Serve) -> None:
-    async with serve(watch_seconds=0.0) as (_, channel):
+    async with serve(watch_seconds=0.0, anonymous_permissions=EVERYTHING) as (_, channel):
         stub = pb_grpc.ModelServiceStub(channel)
         translation = translation_service_pb2_grpc.TranslationServiceStub(channel)
         request = translation_service_pb2.TranslateStreamRequest(text="cat\n" * 100, model_selection=EXACT)
@@ -79,7 +82,7 @@ async def test_a_model_is_unloaded_while_it_streams(serve: Serve) -> None:
 async def test_what_cannot_be_loaded_is_told_without_paths(
     serve: Serve, models: Path, directory: str, code: grpc.StatusCode
 ) -> None:
-    async with serve(watch_seconds=0.0) as (_, channel):
+    async with serve(watch_seconds=0.0, anonymous_permissions=EVERYTHING) as (_, channel):
         (models / "empty").mkdir()
         change(models / "small", version="2")
         damage(models / "small")
@@ -98,7 +101,7 @@ async def test_the_server_follows_the_directory(serve: Serve, models: Path) -> N
         stub = pb_grpc.ModelServiceStub(channel)
         change(models / "exact", version="2")
         shutil.rmtree(models / "small")
-        await until(lambda: [model.manifest.version for model in server.models.all()] == ["2"])
+        await eventually(lambda: [model.manifest.version for model in server.models.all()] == ["2"])
         await asyncio.sleep(0)
         listed = await stub.ListModels(pb.ListModelsRequest())
     assert [(model.name, model.version) for model in listed.models] == [("exact", "2")]

@@ -28,7 +28,8 @@ from service.errors import (
 )
 from service.pb.seq2serve.v1 import translation_service_pb2 as pb
 from service.request import Priority
-from tests.service.bundles import SLOW, change, copy, damage, exchange, managing, until, version
+from tests.service.bundles import SLOW, change, copy, damage, exchange, managing, version
+from tests.service.waiting import eventually
 
 
 @pytest.fixture
@@ -68,7 +69,7 @@ async def test_a_swap_under_traffic_loses_nothing(models: Path) -> None:
                 assert old.is_retired
                 assert not new.is_retired
                 num_before = len(answers)
-                await until(lambda: len(answers) > num_before + 20)
+                await eventually(lambda: len(answers) > num_before + 20)
                 assert old.num_requests == 1  # ours: the others have finished
                 assert manager.states() == {"exact": ModelState.READY, "small": ModelState.READY}
             is_over.set()
@@ -91,7 +92,7 @@ async def test_what_is_replaced_is_freed(models: Path, caplog: pytest.LogCapture
             with manager.models.get("exact", "").in_use():
                 await manager.load("exact")
                 assert manager.memory_bytes > used
-            await until(lambda: manager.memory_bytes == used)
+            await eventually(lambda: manager.memory_bytes == used)
             gc.collect()
             assert bundle() is None
             page = generate_latest(manager._metrics.registry).decode()
@@ -177,12 +178,12 @@ async def test_an_unloaded_model_finishes_what_it_has(models: Path) -> None:
         with model.in_use():
             decoding = decoding_of(pb.DecodingOptions(**SLOW), model, Priority.INTERACTIVE)
             running = asyncio.create_task(model.translate("cat\n" * 300, decoding, None))
-            await until(lambda: model.worker.num_unfinished > 0)
+            await eventually(lambda: model.worker.num_unfinished > 0)
             await manager.unload("small")
             assert manager.models.find("small") is None
             assert manager.states()["small"] is ModelState.UNLOADING
             assert (await running)[0].text
-        await until(lambda: "small" not in manager.states())
+        await eventually(lambda: "small" not in manager.states())
         assert 'model="small"' not in generate_latest(manager._metrics.registry).decode()
         with pytest.raises(ModelNotFoundError, match=r"^name: no model 'small'; served: exact"):
             await manager.unload("small")
@@ -199,7 +200,7 @@ async def test_a_cancelled_load_goes_on_and_unloading_waits_for_it(models: Path)
     async with managing(models) as (manager, _):
         change(models / "exact", version="2")
         load = asyncio.create_task(manager.load("exact"))
-        await until(lambda: manager._loading == "exact")
+        await eventually(lambda: manager._loading == "exact")
         load.cancel()
         unload = asyncio.create_task(manager.unload("exact"))
         await asyncio.sleep(0)
@@ -224,7 +225,7 @@ async def test_stopping_ends_a_load_and_what_is_retiring(models: Path) -> None:
             await manager.unload("small")
             change(models / "exact", version="2")
             load = asyncio.create_task(manager.load("exact"))
-            await until(lambda: manager._loading == "exact")
+            await eventually(lambda: manager._loading == "exact")
             await manager.stop()
             with pytest.raises(asyncio.CancelledError):
                 await load
@@ -243,7 +244,7 @@ async def test_old_and_new_must_fit_into_memory(models: Path) -> None:
             change(models / "exact", version="3")
             with pytest.raises(MemoryBudgetError, match=r"exact takes 1\.8 MiB of weights .* of 8\.0 MiB"):
                 await manager.load("exact")
-        await until(lambda: manager.states().get("exact") is ModelState.READY and not manager._retiring)
+        await eventually(lambda: manager.states().get("exact") is ModelState.READY and not manager._retiring)
         assert version(await manager.load("exact")) == "3"
     with pytest.raises(SettingsError, match=r"exact, small take at least .* leaves 1\.0 MiB of 1\.0 MiB"):
         async with managing(models, max_memory_mebibytes=1):

@@ -21,26 +21,27 @@ class KnownClients:
 
     def __init__(self, clients: Iterable[Client]) -> None:
         clients = tuple(clients)
+        self._by_name = {client.name: client for client in clients}
         self._by_hash = [(known, client) for client in clients for known in client.token_hashes]
         self._by_certificate_name = {name: client for client in clients for name in client.certificate_names}
 
     def who(self, metadata: Sequence[tuple[str, str | bytes]], auth_context: Mapping[str, Iterable[bytes]]) -> Client:
-        """The client that sent an RPC. Where it shows a token and a certificate, both are its own.
+        """The client that sent an RPC. A token decides; a certificate beside it may name that client or nobody.
 
         Raises:
             UnauthenticatedError: it shows nothing, or something that is not a client's; does not tell who is known.
         """
-        shown = []
-        token = _token_of(metadata)
+        token, named = _token_of(metadata), self._named(auth_context)
         if token is not None:
-            shown.append(self._of_token(token))
-        if any(key.startswith("x509_") for key in auth_context):
-            shown.append(self._of_certificate(auth_context))
-        if not shown:
+            client = self._of_token(token)
+            if named - {client.name}:
+                raise UnauthenticatedError("the token and the client certificate are not of the same client")
+            return client
+        if not any(key.startswith("x509_") for key in auth_context):
             raise UnauthenticatedError("give a token, as authorization: Bearer TOKEN, or a client certificate")
-        if any(client.name != shown[0].name for client in shown):
-            raise UnauthenticatedError("the token and the client certificate are not of the same client")
-        return shown[0]
+        if len(named) != 1:
+            raise UnauthenticatedError("the client certificate does not name one client that is known")
+        return self._by_name[named.pop()]
 
     def _of_token(self, token: str) -> Client:
         given = hashlib.sha256(token.encode()).digest()
@@ -53,12 +54,10 @@ class KnownClients:
             raise UnauthenticatedError("the token is not known")
         return found
 
-    def _of_certificate(self, auth_context: Mapping[str, Iterable[bytes]]) -> Client:
+    def _named(self, auth_context: Mapping[str, Iterable[bytes]]) -> set[str]:
+        """Names of the clients that the connection's certificate is for."""
         names = {name for key in _NAMES for name in auth_context.get(key, ())}
-        clients = {client.name: client for name in names if (client := self._by_certificate_name.get(name)) is not None}
-        if len(clients) != 1:
-            raise UnauthenticatedError("the client certificate does not name one client that is known")
-        return next(iter(clients.values()))
+        return {client.name for name in names if (client := self._by_certificate_name.get(name)) is not None}
 
 
 def _token_of(metadata: Sequence[tuple[str, str | bytes]]) -> str | None:

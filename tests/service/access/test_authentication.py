@@ -95,11 +95,18 @@ def test_token_and_certificate_of_two_clients_do_not() -> None:
         certificate(b"website.internal", common_name=b"editor.internal"),
     ],
 )
-@pytest.mark.parametrize("metadata", [[], bearer("website-1")])
-def test_a_certificate_that_is_not_one_clients_is_refused_with_or_without_a_token(
-    metadata: Metadata, context: dict[str, Iterable[bytes]]
-) -> None:
-    assert refusal(metadata, context) == "the client certificate does not name one client that is known"
+def test_a_certificate_that_is_not_one_clients_is_refused(context: dict[str, Iterable[bytes]]) -> None:
+    assert refusal([], context) == "the client certificate does not name one client that is known"
+
+
+@pytest.mark.parametrize("context", [certificate(), certificate(b"mesh.internal"), certificate(b"\xff\xfe")])
+def test_beside_a_token_a_certificate_may_name_nobody(context: dict[str, Iterable[bytes]]) -> None:
+    assert KNOWN.who(bearer("editor-1"), context) is EDITOR
+
+
+def test_beside_a_token_a_certificate_may_not_name_others_too() -> None:
+    both = certificate(b"website.internal", b"editor.internal")
+    assert refusal(bearer("editor-1"), both) == "the token and the client certificate are not of the same client"
 
 
 @pytest.mark.parametrize("context", [NO_CERTIFICATE, certificate(b"website.internal")])

@@ -1,0 +1,39 @@
+"""What an engine tells of itself, for metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class StepReport:
+    """What one step did; durations in seconds, zero where a phase did not run."""
+
+    num_encoded: int = 0
+    num_source_tokens: int = 0
+    num_padding_tokens: int = 0
+    encode_seconds: float = 0.0
+    num_rows: int = 0
+    decode_seconds: float = 0.0
+    num_following: int = 0
+    """Requests for which this step's token followed one of the step before."""
+    gap_seconds: float = 0.0
+    """Time between these two tokens."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineLoad:
+    """How much an engine has to do right now."""
+
+    num_running: int
+    num_waiting: Mapping[str, int]
+    """By what they wait for: `rows`, the `encoder`'s token budget, or the end of the `step` under way."""
+    queue_limit: int
+    cache_usage: Mapping[str, float]
+    """Share of the cache's positions in use, by pool: `self` holds target positions, `cross` source positions."""
+    num_rows: Mapping[str, int]
+    """Of the last step, by phase."""
+    max_rows: int
+    last_step_timestamp: float
+    """When a step last ended, in seconds since the epoch; 0: never."""

@@ -1,0 +1,1 @@
+"""What Prometheus sees: families, those of an engine, what is read from engines and devices when it is scraped."""
