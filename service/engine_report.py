@@ -33,7 +33,7 @@ class EngineLoad:
     cache_usage: Mapping[str, float]
     """Share of the cache's positions in use, by pool: `self` holds target positions, `cross` source positions."""
     num_rows: Mapping[str, int]
-    """Of the last step, by phase."""
+    """By phase: `decode` those in use, `encode` those of the last group that was encoded."""
     max_rows: int
     last_step_timestamp: float
     """When a step last ended, in seconds since the epoch; 0: never."""

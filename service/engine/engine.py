@@ -56,7 +56,7 @@ class Engine:
         self.num_discarded: Counter[str] = Counter()
         """Decoded tokens that nobody got, by reason."""
         self._recent_step_seconds: deque[float] = deque(maxlen=NUM_RECENT_STEPS)
-        self._last_phases = {"encode": 0, "decode": 0}
+        self._num_last_encoded = 0
         self._last_timestamp = self._last_retired = 0.0
 
     @property
@@ -81,7 +81,7 @@ class Engine:
             num_waiting=self._scheduler.num_waiting_by_reason,
             queue_limit=self._scheduler.max_waiting,
             cache_usage=self._cache.usage(),
-            num_rows=dict(self._last_phases),
+            num_rows={"encode": self._num_last_encoded, "decode": self._cache.num_rows},
             max_rows=self._cache.max_rows,
             last_step_timestamp=self._last_timestamp,
         )
@@ -149,10 +149,9 @@ class Engine:
     def _remember(self, report: StepReport) -> None:
         self.last_step = report
         self._last_timestamp = time.time()
-        self._last_phases["decode"] = report.num_rows
         self._recent_step_seconds.append(report.decode_seconds)
         if report.num_encoded:
-            self._last_phases["encode"] = report.num_encoded
+            self._num_last_encoded = report.num_encoded
 
     def _admit(self, events: list[Event]) -> StepReport:
         started = self._clock()

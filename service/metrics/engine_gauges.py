@@ -67,9 +67,11 @@ class _Families:
         self.usage = GaugeMetricFamily(
             "seq2serve_kv_cache_usage_ratio", "Share of cache positions in use.", labels=["model", "pool"]
         )
-        self.rows = GaugeMetricFamily("seq2serve_batch_rows", "Rows of the last step, by phase.", labels=phase)
+        self.rows = GaugeMetricFamily(
+            "seq2serve_batch_rows", "Rows that are decoded, rows last encoded together.", labels=phase
+        )
         self.ratio = GaugeMetricFamily(
-            "seq2serve_batch_rows_ratio", "Rows of the last decoder step over those there are.", labels=model
+            "seq2serve_batch_rows_ratio", "Rows that are decoded over those there are.", labels=model
         )
         self.last_step = GaugeMetricFamily(
             "seq2serve_engine_last_step_timestamp_seconds", "When the engine last ended a step.", labels=model
