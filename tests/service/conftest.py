@@ -1,11 +1,16 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import grpc
 import pytest
+from opentelemetry.proto.collector.trace.v1 import trace_service_pb2_grpc
 
 from service.engine.runner import OnnxRunner
+from tests.service.collector import Collector
 
 
 @pytest.fixture
@@ -20,3 +25,14 @@ def brake(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
 
     monkeypatch.setattr(OnnxRunner, "step", braked)
     return going
+
+
+@pytest.fixture
+def collector() -> Iterator[Collector]:
+    collector = Collector()
+    server = grpc.server(ThreadPoolExecutor(2))
+    trace_service_pb2_grpc.add_TraceServiceServicer_to_server(collector, server)
+    collector.endpoint = f"http://127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+    server.start()
+    yield collector
+    server.stop(None).wait()

@@ -6,21 +6,16 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from itertools import pairwise
 
 import grpc
 import pytest
-from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
-from opentelemetry.proto.common.v1.common_pb2 import KeyValue
-from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from service.errors import SettingsError
 from service.request import Timing
 from service.tracing import NO_SPAN, load_tracing
+from tests.service.collector import Collector, attributes
 
 METHOD = "/seq2serve.v1.TranslationService/Translate"
 TRACE_ID, PARENT_ID = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
@@ -42,40 +37,6 @@ MALFORMED = [
     f"01-{TRACE_ID}-{PARENT_ID}-01more",
 ]
 LATER_VERSIONS = [f"01-{TRACE_ID}-{PARENT_ID}-01", f"fe-{TRACE_ID}-{PARENT_ID}-01-more"]
-
-
-@dataclass
-class Collector(trace_service_pb2_grpc.TraceServiceServicer):
-    """Keeps what it is sent."""
-
-    endpoint: str = ""
-    spans: dict[str, Span] = field(default_factory=dict)
-    """By name; the last of each."""
-    resource: Resource = field(default_factory=Resource)
-
-    def Export(  # noqa: N802
-        self, request: trace_service_pb2.ExportTraceServiceRequest, context: grpc.ServicerContext
-    ) -> trace_service_pb2.ExportTraceServiceResponse:
-        for of_resource in request.resource_spans:
-            self.resource = of_resource.resource
-            for of_scope in of_resource.scope_spans:
-                self.spans |= {span.name: span for span in of_scope.spans}
-        return trace_service_pb2.ExportTraceServiceResponse()
-
-
-@pytest.fixture
-def collector() -> Iterator[Collector]:
-    collector = Collector()
-    server = grpc.server(ThreadPoolExecutor(2))
-    trace_service_pb2_grpc.add_TraceServiceServicer_to_server(collector, server)
-    collector.endpoint = f"http://127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
-    server.start()
-    yield collector
-    server.stop(None).wait()
-
-
-def attributes(pairs: Iterable[KeyValue]) -> dict[str, str | int]:
-    return {pair.key: pair.value.string_value or pair.value.int_value for pair in pairs}
 
 
 def timing_from(arrival: float) -> Timing:
