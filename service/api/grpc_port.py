@@ -91,16 +91,15 @@ class GrpcPort:
         logger.error("gRPC's server loop ended by an error; another takes its place")
         old = self._server
         self._old.append(old)
+        self._server = self._build()
         while not self._is_stopping:
-            self._server = self._build()
             try:
                 self.bind()
+                break
             except SettingsError:  # the old one has not let go of it yet
-                await self._server.stop(None)
                 await asyncio.sleep(REBIND_SECONDS)
-                continue
+        if not self._is_stopping:
             await self.start()
             self._on_replaced()
-            break
         await old.stop(OLD_SERVER_SECONDS)
         self._old.remove(old)
