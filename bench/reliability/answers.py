@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from bench.reliability.calls import connected, translate
@@ -34,8 +35,16 @@ class Answers:
 
     def of_kind(self, kind: Kind) -> list[Question]:
         """All questions that are asked in this way."""
-        return [question for question in self.expected if question.kind is kind]
+        return self._by_kind[kind]
 
     def draw(self, rng: random.Random) -> Question:
         """One of all questions."""
-        return rng.choice(list(self.expected))
+        return rng.choice(self._all)
+
+    @cached_property
+    def _all(self) -> list[Question]:
+        return list(self.expected)
+
+    @cached_property
+    def _by_kind(self) -> dict[Kind, list[Question]]:
+        return {kind: [question for question in self._all if question.kind is kind] for kind in Kind}

@@ -40,5 +40,7 @@ async def run(ground: Ground) -> Result:
         idle_after = time.perf_counter() - started
     if max(lateness) > LATEST_END_SECONDS:
         tally.fault(f"hangs: a call ended {max(lateness):.1f} s after its deadline")
-    figures = f"{tally.figures()}; latest end {max(lateness) * 1000:.0f} ms after a deadline, idle after {idle_after:.2f} s"
+    figures = (
+        f"{tally.figures()}; latest end {max(lateness) * 1000:.0f} ms after a deadline, idle after {idle_after:.2f} s"
+    )
     return Result(NAME, figures, tuple(tally.faults))

@@ -75,9 +75,7 @@ async def _be_a_client(address: str, num_streams: int) -> None:
         stub = await stack.enter_async_context(connected(address))
         items = [pb.BatchItem(id=text, text=text) for text in sentences(128)]
         batch = stub.BatchTranslate(iter([pb.BatchTranslateRequest(items=items)] * 100))
-        streams = [
-            stub.TranslateStream(pb.TranslateStreamRequest(text=endless_text())) for _ in range(num_streams)
-        ]
+        streams = [stub.TranslateStream(pb.TranslateStreamRequest(text=endless_text())) for _ in range(num_streams)]
         calls = (batch, *streams)
         await asyncio.gather(*(call.read() for call in calls))
         print("streaming", flush=True)

@@ -17,7 +17,7 @@ from bench.reliability.tally import Asker, Status, Tally
 NAME = "killed_service"
 NUM_CLIENTS = 4
 NUM_LINES = 2000
-FINISH_SECONDS = 120.0
+FINISH_SECONDS = 60.0
 TRY_AGAIN_SECONDS = 0.1
 
 

@@ -27,12 +27,15 @@ async def run(ground: Ground) -> Result:
         models = Path(directory) / "models"
         shutil.copytree(ground.bundle, models / ground.bundle.name)
         served = Ground(models, ground.answers, ground.is_long)
-        async with served.service(tally, "--watch-seconds", str(WATCH_SECONDS)) as service:
-            async with served.bystanders(service.address, number=8) as others, connected(service.address) as stub:
-                for number in range(ground.amount(3, 20)):
-                    version = f"swapped-{number}"
-                    _replace(models / ground.bundle.name, Path(directory), version)
-                    seconds.append(await _wait_for(stub, version, tally))
+        async with (
+            served.service(tally, "--watch-seconds", str(WATCH_SECONDS)) as service,
+            served.bystanders(service.address, number=8) as others,
+            connected(service.address) as stub,
+        ):
+            for number in range(ground.amount(3, 20)):
+                version = f"swapped-{number}"
+                _replace(models / ground.bundle.name, Path(directory), version)
+                seconds.append(await _wait_for(stub, version, tally))
     figures = f"{len(seconds)} versions, served after {min(seconds):.2f} to {max(seconds):.2f} s; {others.figures()}"
     return Result(NAME, figures, (*tally.faults, *others.faults))
 

@@ -49,8 +49,8 @@ async def run(ground: Ground) -> Result:
     if beside.percentile(50) > MAX_SLOWDOWN * before.percentile(50):
         tally.fault(f"others' median {before.percentile(50):.0f} ms became {beside.percentile(50):.0f} ms")
     figures = (
-        f"{NUM_STREAMS} streams, {NUM_BATCHES} batches that could write {sum(num_written.values()) * ITEMS_PER_MESSAGE} "
-        f"items unread; memory +{growth / 2**20:.0f} MiB; others before: {before.figures()}; while they fill: "
+        f"{NUM_STREAMS} streams, {NUM_BATCHES} batches that could write "
+        f"{sum(num_written.values()) * ITEMS_PER_MESSAGE} items unread; memory +{growth / 2**20:.0f} MiB; others before: {before.figures()}; while they fill: "
         f"{meanwhile.figures()}; beside: {beside.figures()}"
     )
     return Result(NAME, figures, (*tally.faults, *before.faults, *meanwhile.faults, *beside.faults))
