@@ -6,6 +6,7 @@ import itertools
 import json
 import math
 import random
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
 from bench.reliability import __main__ as command
+from bench.reliability import trials
 from bench.reliability.answers import Answers
 from bench.reliability.bulk_client import compare_rows
 from bench.reliability.calls import BrokenAnswerError, translate, translate_batch
@@ -23,10 +25,12 @@ from bench.reliability.ground import Ground, Result, traceback_in
 from bench.reliability.memory import slope_of
 from bench.reliability.questions import Kind, Question, all_questions, sentences
 from bench.reliability.scenarios.corrupted_bundle import refusal_faults
+from bench.reliability.scenarios.full_queue import until_answered
 from bench.reliability.scenarios.half_open import frame, literal
-from bench.reliability.service_process import read_metrics
+from bench.reliability.scenarios.terminated import Clients
+from bench.reliability.service_process import BUSY_METRICS, ServiceProcess, read_metrics
 from bench.reliability.tally import Asker, Status, Tally
-from bench.reliability.trials import CRASHED, Trial, judge
+from bench.reliability.trials import CRASHED, HANGS, Trial, TrialProcess, judge
 from service.bundle.manifest import load_manifest
 from service.errors import BundleError
 from service.pb.seq2serve.v1 import translation_service_pb2 as pb
@@ -201,16 +205,52 @@ def _contents(directory: Path) -> dict[str, bytes]:
 
 
 def test_verdicts_that_are_not_allowed_are_faults() -> None:
-    trials = [Trial(Damage("x", length=0), verdict, "") for verdict in ("refused", "refused", "wrong", CRASHED)]
-    figures, faults = judge(trials, {"refused"})
+    found = [Trial(Damage("x", length=0), verdict, "") for verdict in ("refused", "refused", "wrong", CRASHED)]
+    figures, faults = judge(found, {"refused"})
     assert figures == "4 damages: 2 refused, 1 wrong, 1 crashed"
     assert [fault.split(":")[0] for fault in faults] == ["wrong", "crashed"]
+
+
+@pytest.mark.parametrize(
+    ("script", "verdict"), [("read line; kill -SEGV $$", CRASHED), ("read line; exec sleep 60", HANGS)]
+)
+async def test_a_process_that_dies_or_hangs_is_a_verdict_and_the_next_goes_on(
+    script: str, verdict: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trials, "TRIAL_SECONDS", 0.5)
+    process = TrialProcess(_bundle(tmp_path / "pristine"), tmp_path, ANSWERS, ("sh", "-c", script))
+    damage = Damage(MANIFEST, length=0)
+    assert [trial.verdict for trial in await process.try_all([damage, damage])] == [verdict, verdict]
 
 
 def test_a_refusal_is_one_sentence_and_exit_code_2() -> None:
     assert refusal_faults("x", 2, "INFO something\nerror: no such file\n") == []
     for code, output in ((1, "error: x"), (-11, ""), (2, "Traceback (most recent call last)\nerror: x"), (0, "")):
         assert refusal_faults("x", code, output)
+
+
+class BusyService(ServiceProcess):
+    async def metrics(self) -> dict[str, float]:
+        return {**dict.fromkeys(BUSY_METRICS, 0.0), "seq2serve_requests_running": 1.0}
+
+
+async def test_a_row_that_stays_is_seen(tmp_path: Path) -> None:
+    assert "seq2serve_requests_running" in (await BusyService(tmp_path).wait_until_idle(0.1) or "")
+
+
+@pytest.mark.parametrize(("seconds_to_sigterm", "num_faults"), [(60.0, 1), (0.0, 0)])
+async def test_whoever_was_accepted_must_be_answered(seconds_to_sigterm: float, num_faults: int) -> None:
+    tally = Tally()
+    clients = Clients(Asker(FakeStub(_error(Status.UNAVAILABLE)), ANSWERS, tally), random.Random(0))
+    clients.terminated_at = time.monotonic() + seconds_to_sigterm
+    await clients.go_on(is_batch=False)
+    assert len(tally.faults) == num_faults
+
+
+async def test_whoever_is_refused_must_be_told_when_to_come_back() -> None:
+    tally = Tally()
+    await until_answered(Asker(FakeStub(_error(Status.RESOURCE_EXHAUSTED)), ANSWERS, tally), GREEDY)
+    assert "retry after None" in tally.faults[0]
 
 
 def test_tracebacks_are_found_in_logs() -> None:

@@ -19,6 +19,7 @@ from bench.reliability.questions import Kind
 
 CRASHED, HANGS = "crashed", "hangs"
 TRIAL_SECONDS = 60.0
+WORKER = (sys.executable, "-m", "bench.reliability.bundle_trial")
 NUM_QUESTIONS = 4
 
 
@@ -32,15 +33,24 @@ class Trial:
     detail: str
 
     def __str__(self) -> str:
-        changes = {name: value for name, value in asdict(self.damage).items() if value not in (None, (), False)}
+        plain = asdict(Damage(""))
+        changes = {name: value for name, value in asdict(self.damage).items() if value != plain[name]}
         return f"{self.verdict}: {changes}: {self.detail[:300]}"
 
 
 class TrialProcess:
     """One process for many trials."""
 
-    def __init__(self, pristine: Path, directory: Path, answers: Answers) -> None:
-        """Copies the bundle into the directory."""
+    def __init__(self, pristine: Path, directory: Path, answers: Answers, worker: Sequence[str] = WORKER) -> None:
+        """Copies the bundle into the directory.
+
+        Args:
+            pristine: the bundle.
+            directory: an empty one.
+            answers: what the undamaged bundle says.
+            worker: a command that speaks as `bench.reliability.bundle_trial` does.
+        """
+        self._worker = worker
         self._pristine, self._copy = pristine.resolve(), directory / "copy"
         shutil.copytree(pristine, self._copy)
         texts = answers.of_kind(Kind.GREEDY)[-NUM_QUESTIONS:]  # the last have several sentences
@@ -73,10 +83,11 @@ class TrialProcess:
         return trial
 
     async def _start(self) -> asyncio.subprocess.Process:
-        command = (sys.executable, "-m", "bench.reliability.bundle_trial", str(self._pristine), str(self._copy))
         pipe = asyncio.subprocess.PIPE
         self._process = await asyncio.create_subprocess_exec(
-            *command,
+            *self._worker,
+            str(self._pristine),
+            str(self._copy),
             stdin=pipe,
             stdout=pipe,
             stderr=asyncio.subprocess.DEVNULL,

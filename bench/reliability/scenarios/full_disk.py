@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import subprocess
 import sys
 import tempfile
@@ -89,8 +88,8 @@ def _service(bundle: Path, address: str, full: tuple[str, ...]) -> Iterator[subp
     command = [sys.executable, "-m", "service", "--models", str(bundle.resolve()), "--log-level", "debug"]
     command += ["--grpc-address", address, "--http-address", "127.0.0.1:0"]
     with FULL.open("wb") as sink:
-        outputs = {name: sink if name in full else subprocess.DEVNULL for name in ("stdout", "stderr")}
-        process = subprocess.Popen(command, cwd=REPOSITORY, env=dict(os.environ), **outputs)
+        stdout, stderr = (sink if name in full else subprocess.DEVNULL for name in ("stdout", "stderr"))
+        process = subprocess.Popen(command, cwd=REPOSITORY, stdout=stdout, stderr=stderr)
         try:
             yield process
         finally:

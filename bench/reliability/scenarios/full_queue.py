@@ -23,7 +23,7 @@ async def run(ground: Ground) -> Result:
     async with ground.service(tally, *FLAGS) as service, connected(service.address) as stub:
         asker = Asker(stub, ground.answers, tally)
         questions = [ground.answers.draw(rng) for _ in range(ground.amount(NUM_REQUESTS, 4 * NUM_REQUESTS))]
-        attempts = await asyncio.gather(*(_until_answered(asker, question) for question in questions))
+        attempts = await asyncio.gather(*(until_answered(asker, question) for question in questions))
     num_refused = tally.statuses[Status.RESOURCE_EXHAUSTED.name]
     if not num_refused:
         tally.fault("nothing was refused: the queue was never full")
@@ -33,7 +33,7 @@ async def run(ground: Ground) -> Result:
     return Result(NAME, figures, tuple(tally.faults))
 
 
-async def _until_answered(asker: Asker, question: Question) -> int:
+async def until_answered(asker: Asker, question: Question) -> int:
     """How many attempts it took."""
     for attempt in range(1, MAX_ATTEMPTS + 1):
         try:

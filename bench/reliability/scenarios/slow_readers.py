@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from typing import Any
 
 import grpc
 
@@ -16,7 +17,7 @@ from service.pb.seq2serve.v1 import translation_service_pb2 as pb
 
 NAME = "slow_readers"
 NUM_STREAMS = 8
-NUM_BATCHES = 2
+NUM_BATCHES = 4
 ITEMS_PER_MESSAGE = 100
 NUM_MESSAGES = 200
 READ_SECONDS = 1.0
@@ -48,11 +49,10 @@ async def run(ground: Ground) -> Result:
         tally.fault(f"memory grew by {growth / 2**20:.0f} MiB")
     if beside.percentile(50) > MAX_SLOWDOWN * before.percentile(50):
         tally.fault(f"others' median {before.percentile(50):.0f} ms became {beside.percentile(50):.0f} ms")
-    figures = (
-        f"{NUM_STREAMS} streams, {NUM_BATCHES} batches that could write "
-        f"{sum(num_written.values()) * ITEMS_PER_MESSAGE} items unread; memory +{growth / 2**20:.0f} MiB; others before: {before.figures()}; while they fill: "
-        f"{meanwhile.figures()}; beside: {beside.figures()}"
-    )
+    num_items = sum(num_written.values()) * ITEMS_PER_MESSAGE
+    figures = f"{NUM_STREAMS} streams, {NUM_BATCHES} batches that could write {num_items} items; "
+    figures += f"memory +{growth / 2**20:.0f} MiB; others before: {before.figures()}; "
+    figures += f"while they fill: {meanwhile.figures()}; beside: {beside.figures()}"
     return Result(NAME, figures, (*tally.faults, *before.faults, *meanwhile.faults, *beside.faults))
 
 
@@ -75,17 +75,23 @@ async def _slow_readers(address: str) -> AsyncIterator[dict[int, int]]:
 async def _stream(stub: Stub, is_reading: bool) -> None:
     call = stub.TranslateStream(pb.TranslateStreamRequest(text=endless_text()))
     try:
-        while True:
-            await asyncio.sleep(READ_SECONDS)
-            if is_reading:
-                await call.read()
+        await _read(call, is_reading)
     finally:
         call.cancel()
 
 
+async def _read(call: Any, is_reading: bool) -> None:
+    """A message a second, or nothing, until cancelled."""
+    while True:
+        await asyncio.sleep(READ_SECONDS)
+        if is_reading:
+            await call.read()
+
+
 async def _batch(stub: Stub, index: int, num_written: dict[int, int]) -> None:
-    """Write on and on, with long answers, and never read."""
+    """Write on and on, with long answers."""
     call = stub.BatchTranslate()
+    reader = asyncio.create_task(_read(call, is_reading=index % 2 == 0))
     texts = sentences(ITEMS_PER_MESSAGE)
     config = pb.BatchConfig(return_options=pb.ReturnOptions(token_log_probs=True))
     try:
@@ -94,6 +100,7 @@ async def _batch(stub: Stub, index: int, num_written: dict[int, int]) -> None:
             items = [pb.BatchItem(id=f"{message}.{place}", text=text) for place, text in enumerate(texts)]
             await call.write(pb.BatchTranslateRequest(items=items))
             num_written[index] = message + 1
-        await asyncio.Event().wait()
+        await reader
     finally:
+        reader.cancel()
         call.cancel()

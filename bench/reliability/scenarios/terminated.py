@@ -35,15 +35,17 @@ async def run(ground: Ground) -> Result:
     return Result(NAME, figures, (*tally.faults, *late.faults))
 
 
-class _Clients:
+class Clients:
     """Ask on until they are refused; whoever asked long before SIGTERM must be answered."""
 
     def __init__(self, asker: Asker, rng: random.Random) -> None:
         self._asker = asker
         self._rng = rng
         self.terminated_at = float("inf")
+        """When SIGTERM was sent, on the clock of time.monotonic."""
 
     async def go_on(self, is_batch: bool) -> None:
+        """One client, with unary calls and streams, or with batches."""
         status = Status.OK
         while status is Status.OK and time.monotonic() < self.terminated_at + EXIT_SECONDS:
             sent = time.monotonic()
@@ -66,7 +68,7 @@ async def _round(ground: Ground, tally: Tally, rng: random.Random) -> float:
     with ServiceProcess(ground.bundle) as service:
         await ground.check_idle(service, tally)
         async with connected(service.address) as stub:
-            clients = _Clients(Asker(stub, ground.answers, tally), rng)
+            clients = Clients(Asker(stub, ground.answers, tally), rng)
             tasks = [asyncio.create_task(clients.go_on(is_batch=index % 8 == 0)) for index in range(NUM_CLIENTS)]
             await asyncio.sleep(rng.uniform(1.5, 2.5))
             clients.terminated_at = time.monotonic()
