@@ -16,10 +16,10 @@ import pytest
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
 from bench.reliability import __main__ as command
-from bench.reliability import trials
+from bench.reliability import mix, trials
 from bench.reliability.answers import Answers
 from bench.reliability.bulk_client import compare_rows
-from bench.reliability.calls import BrokenAnswerError, translate, translate_batch
+from bench.reliability.calls import BrokenAnswerError, ItemFailedError, translate, translate_batch
 from bench.reliability.damage import MANIFEST, Damage, accidents, forgeries, places
 from bench.reliability.ground import Ground, Result, traceback_in
 from bench.reliability.memory import slope_of
@@ -92,11 +92,14 @@ async def test_a_stream_must_add_up_to_one_result() -> None:
 
 async def test_a_batch_answers_every_item_once() -> None:
     a, b = (pb.BatchTranslateResponse(id=str(index), result=_result(text)) for index, text in enumerate("AB"))
-    failed = pb.BatchTranslateResponse(id="1", error=pb.ItemError(reason="WHY"))
+    failed = pb.BatchTranslateResponse(id="1", error=pb.ItemError(code=8, reason="WHY"))
     assert await translate_batch(FakeStub(b, a), ["a", "b"]) == ["A", "B"]
-    for broken, message in (((a,), "1 of 2 items"), ((a, a, b), "twice"), ((a, failed), "WHY")):
+    for broken, message in (((a,), "1 of 2 items"), ((a, a, b), "twice")):
         with pytest.raises(BrokenAnswerError, match=message):
             await translate_batch(FakeStub(*broken), ["a", "b"])
+    with pytest.raises(ItemFailedError, match="WHY") as caught:
+        await translate_batch(FakeStub(a, failed), ["a", "b"])
+    assert caught.value.status is Status.RESOURCE_EXHAUSTED
 
 
 @pytest.mark.parametrize(
@@ -251,6 +254,14 @@ async def test_whoever_is_refused_must_be_told_when_to_come_back() -> None:
     tally = Tally()
     await until_answered(Asker(FakeStub(_error(Status.RESOURCE_EXHAUSTED)), ANSWERS, tally), GREEDY)
     assert "retry after None" in tally.faults[0]
+
+
+async def test_a_request_that_is_always_refused_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mix, "TRY_AGAIN_SECONDS", 0.0)
+    tally = Tally()
+    asker = Asker(FakeStub(_error(Status.RESOURCE_EXHAUSTED)), ANSWERS, tally)
+    await mix.until_taken(lambda: asker.ask(GREEDY, mix.BUSY), asker)
+    assert tally.faults == [f"lost: refused {mix.MAX_ATTEMPTS} times"]
 
 
 def test_tracebacks_are_found_in_logs() -> None:

@@ -10,6 +10,8 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from bench.processes import REPOSITORY
 from bench.reliability.answers import Answers
@@ -17,7 +19,7 @@ from bench.reliability.questions import Kind, Question, sentences
 
 
 class BulkClient:
-    """Translates a file in a directory; can be started again to go on."""
+    """Translates a file in a directory; can be started again to go on. As a context manager it is gone afterwards."""
 
     def __init__(self, directory: Path, answers: Answers, num_lines: int) -> None:
         """Write the input; starts nothing yet."""
@@ -25,12 +27,8 @@ class BulkClient:
         self._lines = list(itertools.islice(itertools.cycle(sentences()), num_lines))
         self._input, self._output = directory / "input.txt", directory / "output.tsv"
         self._log = directory / "log.txt"
+        self._process: subprocess.Popen[bytes] | None = None
         self._input.write_text("".join(f"{line}\n" for line in self._lines))
-
-    @property
-    def num_lines(self) -> int:
-        """Of the input."""
-        return len(self._lines)
 
     @property
     def output(self) -> str:
@@ -61,15 +59,21 @@ class BulkClient:
 
     async def exit_code(self, within_seconds: float) -> int | None:
         """How it ended; None if it still runs then."""
+        assert self._process is not None
         try:
             return await asyncio.to_thread(self._process.wait, within_seconds)
         except subprocess.TimeoutExpired:
             return None
 
-    def stop(self) -> None:
-        """End it if it still runs."""
-        self._process.kill()
-        self._process.wait()
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
 
     def faults(self) -> list[str]:
         """What is wrong with the output: lines lost, doubled, in another order, or not as translated alone."""

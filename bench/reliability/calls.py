@@ -28,8 +28,19 @@ CHANNEL_OPTIONS = [
 Stub: TypeAlias = pb_grpc.TranslationServiceStub
 
 
+_STATUSES: dict[int, grpc.StatusCode] = {status.value[0]: status for status in grpc.StatusCode}
+
+
 class BrokenAnswerError(Exception):
     """An answer that contradicts itself, or lacks or doubles a part."""
+
+
+class ItemFailedError(Exception):
+    """An item of a batch that the service did not translate."""
+
+    def __init__(self, item: str, error: pb.ItemError) -> None:
+        super().__init__(f"item {item}: {error.reason}: {error.message}")
+        self.status = _STATUSES[error.code]
 
 
 @asynccontextmanager
@@ -72,14 +83,15 @@ async def translate_batch(stub: Stub, texts: Sequence[str], timeout_seconds: flo
 
     Raises:
         grpc.aio.AioRpcError: the stream failed.
-        BrokenAnswerError: an item failed, or has no answer, or several.
+        ItemFailedError: one of the items failed.
+        BrokenAnswerError: an item has no answer, or several.
     """
     items = [pb.BatchItem(id=str(index), text=text) for index, text in enumerate(texts)]
     requests = iter([pb.BatchTranslateRequest(items=items)])
     found: dict[int, str] = {}
     async for response in stub.BatchTranslate(requests, timeout=timeout_seconds):
         if response.HasField("error"):
-            raise BrokenAnswerError(f"item {response.id}: {response.error.reason}: {response.error.message}")
+            raise ItemFailedError(response.id, response.error)
         if int(response.id) in found:
             raise BrokenAnswerError(f"item {response.id} was answered twice")
         found[int(response.id)] = response.result.hypotheses[0].text

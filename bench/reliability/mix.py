@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable
@@ -17,6 +18,10 @@ ITEMS_PER_BATCH = 8
 DEADLINES_SECONDS = (0.05, 5.0)
 LATEST_CANCEL_SECONDS = 0.2
 CANCELLED = "cancelled by us"
+BUSY = (Status.RESOURCE_EXHAUSTED,)
+"""Of a service that has less of the machine than when its capacity was measured: counted, and asked again."""
+TRY_AGAIN_SECONDS = 2.0
+MAX_ATTEMPTS = 30
 
 _INVALID = (
     pb.TranslateRequest(),
@@ -50,17 +55,18 @@ class Mix:
 
     def _ask(self, kind: Kind) -> Callable[[Asker, float], Awaitable[None]]:
         async def ask(asker: Asker, since: float) -> None:
-            await asker.ask(self._draw(asker, kind), since=since)
+            question = self._draw(asker, kind)
+            await until_taken(lambda: asker.ask(question, BUSY, since=since), asker)
 
         return ask
 
     async def _ask_batch(self, asker: Asker, since: float) -> None:
         questions = [self._draw(asker, Kind.GREEDY) for _ in range(ITEMS_PER_BATCH)]
-        await asker.ask_batch(questions, since=since)
+        await until_taken(lambda: asker.ask_batch(questions, BUSY, since), asker)
 
     async def _ask_with_deadline(self, asker: Asker, since: float) -> None:
         deadline = self._rng.uniform(*DEADLINES_SECONDS)
-        await asker.ask(self._draw(asker, Kind.GREEDY), {Status.DEADLINE_EXCEEDED}, deadline, since)
+        await asker.ask(self._draw(asker, Kind.GREEDY), {Status.DEADLINE_EXCEEDED, *BUSY}, deadline, since)
 
     async def _cancel(self, asker: Asker, since: float) -> None:  # noqa: ARG002
         moment = None if self._rng.random() < 0.5 else self._rng.uniform(0, LATEST_CANCEL_SECONDS)
@@ -69,7 +75,8 @@ class Mix:
             asker.tally.statuses[CANCELLED] += 1
         except grpc.aio.AioRpcError as error:
             asker.tally.statuses[error.code().name] += 1
-            asker.tally.fault(f"{error.code().name} before it was cancelled: {error.details()}")
+            if error.code() not in BUSY:
+                asker.tally.fault(f"{error.code().name} before it was cancelled: {error.details()}")
 
     async def _ask_nonsense(self, asker: Asker, since: float) -> None:  # noqa: ARG002
         request = self._rng.choice(_INVALID)
@@ -83,3 +90,12 @@ class Mix:
 
     def _draw(self, asker: Asker, kind: Kind) -> Question:
         return self._rng.choice(asker.answers.of_kind(kind))
+
+
+async def until_taken(ask: Callable[[], Awaitable[Status]], asker: Asker) -> None:
+    """Ask again while the queue is full."""
+    for _ in range(MAX_ATTEMPTS):
+        if await ask() not in BUSY:
+            return
+        await asyncio.sleep(TRY_AGAIN_SECONDS)
+    asker.tally.fault(f"lost: refused {MAX_ATTEMPTS} times")

@@ -12,7 +12,7 @@ import grpc
 import numpy as np
 
 from bench.reliability.answers import Answers
-from bench.reliability.calls import BrokenAnswerError, Stub, translate, translate_batch
+from bench.reliability.calls import BrokenAnswerError, ItemFailedError, Stub, translate, translate_batch
 from bench.reliability.questions import Kind, Question
 
 HANG_SECONDS = 60.0
@@ -97,7 +97,7 @@ class Asker:
         started = time.perf_counter() if since is None else since
         try:
             answers = await translate_batch(self.stub, [question.text for question in questions], HANG_SECONDS)
-        except (grpc.aio.AioRpcError, BrokenAnswerError) as error:
+        except (grpc.aio.AioRpcError, ItemFailedError, BrokenAnswerError) as error:
             return self._refused(error, allowed)
         self._answered(list(zip(questions, answers, strict=True)), started)
         return Status.OK
@@ -108,12 +108,16 @@ class Asker:
         for question, answer in pairs:
             self.tally.fault(self.answers.fault(question, answer))
 
-    def _refused(self, error: grpc.aio.AioRpcError | BrokenAnswerError, allowed: Collection[Status]) -> Status:
+    def _refused(
+        self, error: grpc.aio.AioRpcError | ItemFailedError | BrokenAnswerError, allowed: Collection[Status]
+    ) -> Status:
         if isinstance(error, BrokenAnswerError):
             self.tally.statuses["BROKEN"] += 1
             self.tally.fault(f"broken: {error}")
             return Status.DATA_LOSS
-        self.tally.statuses[error.code().name] += 1
-        if error.code() not in allowed:
-            self.tally.fault(f"{error.code().name}: {error.details()}")
-        return error.code()
+        is_item = isinstance(error, ItemFailedError)
+        status, why = (error.status, str(error)) if is_item else (error.code(), error.details())
+        self.tally.statuses[status.name] += 1
+        if status not in allowed:
+            self.tally.fault(f"{status.name}: {why}")
+        return status

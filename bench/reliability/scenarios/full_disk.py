@@ -35,8 +35,11 @@ async def run(ground: Ground) -> Result:
     for full in (("stdout",), ("stderr",), ("stdout", "stderr")):
         await _serve_on(ground, tally, full)
     async with ground.service(tally) as service:
-        with tempfile.TemporaryDirectory() as directory:
-            sentence, size = await _bulk(BulkClient(Path(directory), ground.answers, NUM_LINES), service.address, tally)
+        with (
+            tempfile.TemporaryDirectory() as directory,
+            BulkClient(Path(directory), ground.answers, NUM_LINES) as bulk,
+        ):
+            sentence, size = await _bulk(bulk, service.address, tally)
     figures = f"service with full outputs: {tally.figures()}; bulk stopped at {MAX_FILE_BYTES} of {size} bytes "
     figures += f"({sentence}), then went on"
     return Result(NAME, figures, tuple(tally.faults))

@@ -24,12 +24,15 @@ TRY_AGAIN_SECONDS = 0.1
 async def run(ground: Ground) -> Result:
     """The service is killed several times while both kinds of clients work, and comes back at the same address."""
     tally, rng = Tally(), ground.random()
-    with tempfile.TemporaryDirectory() as directory:
-        bulk = BulkClient(Path(directory), ground.answers, ground.amount(NUM_LINES, 10 * NUM_LINES))
+    num_lines = ground.amount(NUM_LINES, 10 * NUM_LINES)
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        BulkClient(Path(directory), ground.answers, num_lines) as bulk,
+    ):
         kills, code = await _kill_again_and_again(ground, tally, rng, bulk)
         tally.fault(None if code == 0 else f"bulk ended with {code}: {bulk.output[-300:]}")
         tally.faults += bulk.faults()
-    figures = f"{kills} kills; bulk: {bulk.num_lines} lines; others: {tally.figures()}"
+    figures = f"{kills} kills; bulk: {num_lines} lines; others: {tally.figures()}"
     return Result(NAME, figures, tuple(tally.faults))
 
 
