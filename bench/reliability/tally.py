@@ -115,8 +115,10 @@ class Asker:
             self.tally.statuses["BROKEN"] += 1
             self.tally.fault(f"broken: {error}")
             return Status.DATA_LOSS
-        is_item = isinstance(error, ItemFailedError)
-        status, why = (error.status, str(error)) if is_item else (error.code(), error.details())
+        if isinstance(error, ItemFailedError):
+            status, why = error.status, str(error)
+        else:
+            status, why = error.code(), error.details() or ""
         self.tally.statuses[status.name] += 1
         if status not in allowed:
             self.tally.fault(f"{status.name}: {why}")

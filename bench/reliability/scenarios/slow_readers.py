@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import grpc
@@ -39,7 +39,7 @@ async def run(ground: Ground) -> Result:
         async with ground.bystanders(service.address) as before:
             await asyncio.sleep(seconds)
         resident_before = service.resident_bytes
-        async with _slow_readers(service.address) as num_written:
+        async with _slow_readers(service.address, tally):
             async with ground.bystanders(service.address) as meanwhile:
                 await asyncio.sleep(seconds)
             # Whoever reads nothing cannot have unlimited work done.
@@ -52,35 +52,48 @@ async def run(ground: Ground) -> Result:
         tally.fault(f"memory grew by {growth / 2**20:.0f} MiB")
     if beside.percentile(50) > MAX_SLOWDOWN * before.percentile(50):
         tally.fault(f"others' median {before.percentile(50):.0f} ms became {beside.percentile(50):.0f} ms")
-    num_items = sum(num_written.values()) * ITEMS_PER_MESSAGE
-    figures = f"{NUM_STREAMS} streams, {NUM_BATCHES} batches that could write {num_items} items; "
+    figures = f"{NUM_STREAMS} streams, {NUM_BATCHES} batches of {NUM_MESSAGES * ITEMS_PER_MESSAGE} items; "
     figures += f"memory +{growth / 2**20:.0f} MiB; others before: {before.figures()}; "
     figures += f"while they fill: {meanwhile.figures()}; beside: {beside.figures()}"
     return Result(NAME, figures, (*tally.faults, *before.faults, *meanwhile.faults, *beside.faults))
 
 
-@contextlib.asynccontextmanager
-async def _slow_readers(address: str) -> AsyncIterator[dict[int, int]]:
-    """Clients on connections of their own; gives the messages that each batch could write."""
-    num_written: dict[int, int] = {}
+@asynccontextmanager
+async def _slow_readers(address: str, tally: Tally) -> AsyncIterator[None]:
+    """Clients of both kinds, every other one of which reads; none may fail."""
+    tasks = [asyncio.create_task(_stream(address, is_reading=index % 2 == 0)) for index in range(NUM_STREAMS)]
+    tasks += [asyncio.create_task(_batch(address, is_reading=index % 2 == 0)) for index in range(NUM_BATCHES)]
+    try:
+        yield
+    finally:
+        failed = [task for task in tasks if task.done()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    for task in failed:
+        tally.fault(f"a slow reader failed: {task.exception()!r}")
+
+
+async def _stream(address: str, is_reading: bool) -> None:
     async with grpc.aio.insecure_channel(address, options=OPTIONS) as channel:
         stub = Stub(channel)  # type: ignore[no-untyped-call]
-        tasks = [asyncio.create_task(_stream(stub, is_reading=index % 2 == 0)) for index in range(NUM_STREAMS)]
-        tasks += [asyncio.create_task(_batch(stub, index, num_written)) for index in range(NUM_BATCHES)]
+        await _read(stub.TranslateStream(pb.TranslateStreamRequest(text=endless_text())), is_reading)
+
+
+async def _batch(address: str, is_reading: bool) -> None:
+    """Write on and on, with long answers."""
+    config = pb.BatchConfig(return_options=pb.ReturnOptions(token_log_probs=True))
+    items = [pb.BatchItem(id=str(index), text=text) for index, text in enumerate(sentences(ITEMS_PER_MESSAGE))]
+    async with grpc.aio.insecure_channel(address, options=OPTIONS) as channel:
+        call = Stub(channel).BatchTranslate()  # type: ignore[no-untyped-call]
+        reader = asyncio.create_task(_read(call, is_reading))
         try:
-            yield num_written
+            await call.write(pb.BatchTranslateRequest(config=config))
+            for _ in range(NUM_MESSAGES):
+                await call.write(pb.BatchTranslateRequest(items=items))
+            await reader
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def _stream(stub: Stub, is_reading: bool) -> None:
-    call = stub.TranslateStream(pb.TranslateStreamRequest(text=endless_text()))
-    try:
-        await _read(call, is_reading)
-    finally:
-        call.cancel()
+            reader.cancel()
 
 
 async def _read(call: Any, is_reading: bool) -> None:
@@ -89,21 +102,3 @@ async def _read(call: Any, is_reading: bool) -> None:
         await asyncio.sleep(READ_SECONDS)
         if is_reading:
             await call.read()
-
-
-async def _batch(stub: Stub, index: int, num_written: dict[int, int]) -> None:
-    """Write on and on, with long answers."""
-    call = stub.BatchTranslate()
-    reader = asyncio.create_task(_read(call, is_reading=index % 2 == 0))
-    texts = sentences(ITEMS_PER_MESSAGE)
-    config = pb.BatchConfig(return_options=pb.ReturnOptions(token_log_probs=True))
-    try:
-        await call.write(pb.BatchTranslateRequest(config=config))
-        for message in range(NUM_MESSAGES):
-            items = [pb.BatchItem(id=f"{message}.{place}", text=text) for place, text in enumerate(texts)]
-            await call.write(pb.BatchTranslateRequest(items=items))
-            num_written[index] = message + 1
-        await reader
-    finally:
-        reader.cancel()
-        call.cancel()
