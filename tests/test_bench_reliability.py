@@ -141,8 +141,8 @@ def _series(growth_per_hour: float, minutes: int, noise: float) -> tuple[list[fl
         (9.0, 20, 0.1, True),
         (60.0, 20, 2.0, False),
         (12.0, 20, 0.01, False),
-        (100.0, 1, 0.1, True),  # 1.7 MiB in all
-        (600.0, 1, 0.1, False),  # 10 MiB in all
+        (600.0, 1, 0.1, True),  # 10 MiB in all
+        (3000.0, 1, 0.1, False),  # 50 MiB in all
     ],
 )
 def test_growth_of_memory_is_seen(growth: float, minutes: int, noise: float, is_flat: bool) -> None:

@@ -17,8 +17,10 @@ SHARE_JUDGED = 2 / 3
 NUM_BLOCKS = 20
 """Samples next to each other are alike; means of blocks are less so, and the error is estimated from those."""
 MAX_MEBIBYTES_PER_HOUR = 10.0
-MAX_GROWTH_MEBIBYTES = 3.0
-"""In all, where the run is so short that an hour's growth cannot be told from it."""
+MIN_JUDGED_HOURS = 1 / 6
+"""In less, an hour's growth cannot be told: a queue that is long for a moment is all that is seen."""
+MAX_GROWTH_MEBIBYTES = 32.0
+"""In all, where less was looked at."""
 STANDARD_ERRORS = 2.0
 
 
@@ -34,7 +36,8 @@ class Slope:
     @property
     def is_flat(self) -> bool:
         """Not significantly above what is allowed."""
-        allowed = max(MAX_MEBIBYTES_PER_HOUR, MAX_GROWTH_MEBIBYTES / self.hours)
+        is_short = self.hours < MIN_JUDGED_HOURS
+        allowed = MAX_GROWTH_MEBIBYTES / self.hours if is_short else MAX_MEBIBYTES_PER_HOUR
         return self.value - STANDARD_ERRORS * self.standard_error <= allowed
 
     def __str__(self) -> str:
