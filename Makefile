@@ -13,7 +13,7 @@ JOEYNMT_ENV := .venv-joeynmt
 PROTOS := $(wildcard protos/seq2serve/v1/*.proto)
 SOURCES := service export training tests bench
 
-.PHONY: help setup serve test check format protos bench bench-training clean
+.PHONY: help setup serve test check format protos bench bench-training faults soak clean
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -51,6 +51,12 @@ bench: $(DEV_ENV)/.ready ## measure the engine and the server; ARGS="…" goes t
 
 bench-training: $(DEV_ENV)/.ready $(JOEYNMT_ENV)/.ready ## measure training against JoeyNMT; ARGS="…" goes to bench.training
 	$(DEV_ENV)/bin/python -m bench.training $(ARGS)
+
+faults: $(DEV_ENV)/.ready ## make everything go wrong that may, in under 10 minutes; fails if anything is lost; ARGS="…" goes to bench.reliability
+	$(DEV_ENV)/bin/python -m bench.reliability --short $(ARGS)
+
+soak: $(DEV_ENV)/.ready ## 30 minutes at 80 % load, memory and every answer watched; ARGS="…" goes to bench.reliability
+	$(DEV_ENV)/bin/python -m bench.reliability --long --scenarios soak $(ARGS)
 
 clean: ## remove environments and build products
 	rm -rf $(SERVE_ENV) $(DEV_ENV) $(JOEYNMT_ENV) build
