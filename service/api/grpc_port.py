@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from typing import Any
 
 import grpc
 
@@ -69,6 +70,7 @@ class GrpcPort:
 
     async def start(self) -> None:
         """Serve."""
+        keep_tasks(asyncio.get_running_loop())
         before = asyncio.all_tasks()
         await self._server.start()
         for task in asyncio.all_tasks() - before:
@@ -103,3 +105,20 @@ class GrpcPort:
             self._on_replaced()
         await old.stop(OLD_SERVER_SECONDS)
         self._old.remove(old)
+
+
+def keep_tasks(loop: asyncio.AbstractEventLoop) -> None:
+    """Have the loop hold its tasks until they are done.
+
+    asyncio does not, and grpc.aio holds those of its RPCs in the loop that may end: then they are garbage, and what
+    gRPC's core calls back is freed memory.
+    """
+    tasks: set[asyncio.Task[Any]] = set()
+
+    def create(loop: asyncio.AbstractEventLoop, coroutine: Any, **arguments: Any) -> asyncio.Task[Any]:
+        task = asyncio.Task(coroutine, loop=loop, **arguments)
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+        return task
+
+    loop.set_task_factory(create)

@@ -14,7 +14,7 @@ from service.api.edge import Edge
 from service.api.rpc import Context, Method, Rpc
 from service.api.status import abort, foreseen, is_foreseen
 from service.api.wire import parser
-from service.errors import DEADLINE_SLACK_SECONDS, InvalidRequestError, UnknownMethodError
+from service.errors import DEADLINE_SLACK_SECONDS, UnknownMethodError
 
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 
@@ -126,26 +126,26 @@ def _refusing(edge: Edge) -> Handler:
 
 
 def _wrap(handler: Any, door: _Door, parse: Callable[[bytes], Any]) -> Handler:
-    """The same handler, given a stream of bytes: nothing is read or parsed for who may not ask.
-
-    Also where there is one request: gRPC leaves a client that sends none without a status for ever.
-    """
+    """The same handler, given bytes: nothing is parsed for who may not ask."""
     if handler.unary_unary:
-        return grpc.stream_unary_rpc_method_handler(
+        return grpc.unary_unary_rpc_method_handler(
             _unary(handler.unary_unary, door, parse), None, handler.response_serializer
         )
-    behavior = handler.unary_stream or handler.stream_stream
+    if handler.unary_stream:
+        return grpc.unary_stream_rpc_method_handler(
+            _streaming(handler.unary_stream, door, parse), None, handler.response_serializer
+        )
     return grpc.stream_stream_rpc_method_handler(
-        _streaming(behavior, door, parse, handler.request_streaming), None, handler.response_serializer
+        _streaming(handler.stream_stream, door, parse), None, handler.response_serializer
     )
 
 
 def _unary(
     behavior: Callable[[Any, Context], Awaitable[Any]], door: _Door, parse: Callable[[bytes], Any]
-) -> Callable[[AsyncIterator[bytes], Context], Awaitable[Any]]:
-    async def wrapped(_: AsyncIterator[bytes], context: Context) -> Any:
+) -> Callable[[bytes, Context], Awaitable[Any]]:
+    async def wrapped(content: bytes, context: Context) -> Any:
         async with door.open(context) as rpc:
-            response = await behavior(await _only(context, rpc, parse), context)
+            response = await behavior(_parsed(content, rpc, parse), context)
             rpc.sent()
             return response
 
@@ -153,12 +153,13 @@ def _unary(
 
 
 def _streaming(
-    behavior: Callable[[Any, Context], Any], door: _Door, parse: Callable[[bytes], Any], reads_stream: bool
-) -> Callable[[AsyncIterator[bytes], Context], Awaitable[None]]:
+    behavior: Callable[[Any, Context], Any], door: _Door, parse: Callable[[bytes], Any]
+) -> Callable[[Any, Context], Awaitable[None]]:
     # Written as a coroutine: gRPC leaves a cancelled generator to the garbage collector, and its row with it.
-    async def wrapped(contents: AsyncIterator[bytes], context: Context) -> None:
+    async def wrapped(content: Any, context: Context) -> None:
         async with door.open(context) as rpc:
-            request = _parsed_stream(contents, rpc, parse) if reads_stream else await _only(context, rpc, parse)
+            is_stream = hasattr(content, "__aiter__")
+            request = _parsed_stream(content, rpc, parse) if is_stream else _parsed(content, rpc, parse)
             responses = behavior(request, context)
             if inspect.isawaitable(responses):  # it writes by itself, as Watch of the health service does
                 await responses
@@ -171,10 +172,7 @@ def _streaming(
     return wrapped
 
 
-async def _only(context: Context, rpc: Rpc, parse: Callable[[bytes], Any]) -> Any:
-    content: Any = await context.read()
-    if content is grpc.aio.EOF:
-        raise InvalidRequestError.of("request", "no message was sent")
+def _parsed(content: bytes, rpc: Rpc, parse: Callable[[bytes], Any]) -> Any:
     request = parse(content)
     rpc.received(request)
     return request
@@ -182,6 +180,4 @@ async def _only(context: Context, rpc: Rpc, parse: Callable[[bytes], Any]) -> An
 
 async def _parsed_stream(contents: AsyncIterator[bytes], rpc: Rpc, parse: Callable[[bytes], Any]) -> AsyncIterator[Any]:
     async for content in contents:
-        request = parse(content)
-        rpc.received(request)
-        yield request
+        yield _parsed(content, rpc, parse)
