@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from service.api.access.access import Access
@@ -34,9 +32,8 @@ class Edge:
     def __post_init__(self) -> None:
         self._is_idle.set()
 
-    @contextmanager
-    def running(self) -> Iterator[None]:
-        """Around an RPC that does work.
+    def enter(self) -> None:
+        """An RPC that does work begins; `leave` when it is over.
 
         Raises:
             UnavailableError: no work is taken yet, or (ShuttingDownError) no more.
@@ -49,10 +46,10 @@ class Edge:
         if self._num_running >= self.settings.max_rpcs:
             raise TooManyRpcsError(f"{self._num_running} RPCs are running already", BUSY_RETRY_SECONDS)
         self._count(1)
-        try:
-            yield
-        finally:
-            self._count(-1)
+
+    def leave(self) -> None:
+        """It is over."""
+        self._count(-1)
 
     async def idle(self, timeout_seconds: float) -> bool:
         """Wait until no RPC is running, or for so long; whether none is."""

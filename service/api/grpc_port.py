@@ -70,7 +70,9 @@ class GrpcPort:
 
     async def start(self) -> None:
         """Serve."""
-        keep_tasks(asyncio.get_running_loop())
+        loop = asyncio.get_running_loop()
+        if loop.get_task_factory() is None:
+            keep_tasks(loop)
         before = asyncio.all_tasks()
         await self._server.start()
         for task in asyncio.all_tasks() - before:

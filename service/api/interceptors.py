@@ -63,12 +63,11 @@ class _Door:
     @asynccontextmanager
     async def open(self, context: Context) -> AsyncGenerator[Rpc]:
         """Around the handler: lets the RPC in, and ends it with the status of an error."""
-        rpc = Rpc(self._edge, self._method, context)
+        rpc, held = Rpc(self._edge, self._method, context), ExitStack()
         code, failure = grpc.StatusCode.OK, None
         try:
-            with ExitStack() as stack:
-                self._admit(rpc, context, stack)
-                yield rpc
+            self._admit(rpc, context, held)
+            yield rpc
             code = _own_code(context)
         except BaseException as error:
             code, failure = _code_of_end(context), error
@@ -80,15 +79,17 @@ class _Door:
             code = failure.status
             await abort(context, failure, rpc.request_id)
         finally:
+            held.close()
             rpc.end(code, failure)
 
-    def _admit(self, rpc: Rpc, context: Context, stack: ExitStack) -> None:
+    def _admit(self, rpc: Rpc, context: Context, held: ExitStack) -> None:
         if self._method is UNKNOWN:
             raise UnknownMethodError("no service here has that method; server reflection lists those there are")
         if self._does_work:
-            stack.enter_context(self._edge.running())
+            self._edge.enter()
+            held.callback(self._edge.leave)
         admission = self._edge.access.admit(self._method.path, rpc.metadata, context.auth_context())
-        stack.enter_context(admission)
+        held.enter_context(admission)
         rpc.enter(client=admission.client, spend=admission.spend, wait=admission.wait)
 
 
