@@ -31,7 +31,7 @@ from bench.reliability.scenarios.terminated import Clients
 from bench.reliability.service_process import BUSY_METRICS, ServiceProcess, read_metrics
 from bench.reliability.tally import Asker, Status, Tally
 from bench.reliability.trials import CRASHED, HANGS, Trial, TrialProcess, judge
-from service.bundle.manifest import load_manifest
+from service.bundle.manifest import load_manifest, read_file
 from service.errors import BundleError
 from service.pb.seq2serve.v1 import translation_service_pb2 as pb
 
@@ -186,12 +186,14 @@ def test_the_manifest_of_a_forgery_describes_what_is_there(tmp_path: Path) -> No
     for path in bundle.iterdir():
         (copy / path.name).write_bytes(path.read_bytes())
     damage.apply(bundle, copy)
-    assert load_manifest(copy).files.source_tokenizer.num_bytes == 1
+    described = load_manifest(copy).files.source_tokenizer
+    assert described.num_bytes == 1
+    assert len(read_file(copy, described)) == 1
     Damage("source.model", length=1).apply(bundle, copy)
     damage.undo(bundle, copy)
     Damage("source.model", offset=0).apply(bundle, copy)
     with pytest.raises(BundleError):
-        load_manifest(copy)
+        read_file(copy, load_manifest(copy).files.source_tokenizer)
 
 
 def _bundle(directory: Path) -> Path:

@@ -115,7 +115,7 @@ def _strange_call(random: Random) -> list[bytes]:
     return [frames.hello() + begin, frames.frame(frames.DATA, frames.END_STREAM, 1, frames.grpc_message(b""))]
 
 
-def _path_not_utf8(random: Random) -> list[bytes]:
+def path_not_utf8(random: Random) -> list[bytes]:
     # grpcio 1.85: ends the loop in which grpc.aio accepts calls, and thereby every call of everybody.
     return [frames.hello() + frames.call(1, random.choice((b"\xff", b"/\xc0\xaf/x", PATH + b"\xed\xa0\x80")))]
 
@@ -135,5 +135,4 @@ GRPC_ATTACKS: Mapping[str, Callable[[Random], list[bytes]]] = {
     "wrong prefix": _wrong_prefix,
     "false compression": _false_compression,
     "strange call": _strange_call,
-    "path not UTF-8": _path_not_utf8,
 }

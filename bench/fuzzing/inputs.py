@@ -83,13 +83,16 @@ class Inputs:
             number = random.choice((0, 2))
         requests = tuple(self.request(method, random) for _ in range(number))
         cancel = random.choice((0.0, 0.001, 0.01, 0.05)) if random.random() < 0.05 else None
+        deadline = random.choice((0.0, 0.001, 0.005, 0.05)) if random.random() < 0.05 else None
+        if not (requests or method.is_request_stream):
+            deadline = 0.05  # gRPC leaves it without a status
         if method.path == "/grpc.health.v1.Health/Watch" and cancel is None:
             cancel = 0.02  # it goes on for ever
         return Call(
             method,
             requests,
             _metadata(random),
-            deadline_seconds=random.choice((0.0, 0.001, 0.005, 0.05)) if random.random() < 0.05 else None,
+            deadline_seconds=deadline,
             cancel_after_seconds=cancel,
             pause_seconds=random.choice((0.0, 0.0, 0.0, 0.005)),
         )

@@ -2,6 +2,8 @@
 
 grpc.aio 1.85 ends its loop when a client sends a path that is not UTF-8, and takes no more calls then, while the
 process lives on: whoever reaches the port could silence it. RPCs that run finish on the old server; clients reconnect.
+What ended leaves gRPC's memory in doubt (now and then an RPC that ran is lost, or its end is never told), so that after
+many replacements the process should be started again.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from service.settings import split_address
 logger = logging.getLogger(__name__)
 
 REBIND_SECONDS = 0.05
+MAX_REPLACEMENTS = 100
 OLD_SERVER_SECONDS = 600.0
 """For RPCs that began before their server was replaced."""
 _LOOP_NAME = "_server_main_loop"
@@ -49,7 +52,13 @@ class GrpcPort:
         self._server = build()
         self._old: list[grpc.aio.Server] = []
         self._tasks: set[asyncio.Task[None]] = set()
+        self._num_replacements = 0
         self._is_stopping = False
+
+    @property
+    def is_worn_out(self) -> bool:
+        """Whether the process should be started again."""
+        return self._num_replacements > MAX_REPLACEMENTS
 
     def bind(self) -> None:
         """Take the port; `address` has its number then.
@@ -104,6 +113,7 @@ class GrpcPort:
                 await asyncio.sleep(REBIND_SECONDS)
         if not self._is_stopping:
             await self.start()
+            self._num_replacements += 1
             self._on_replaced()
         await old.stop(OLD_SERVER_SECONDS)
         self._old.remove(old)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import ExitStack, aclosing, asynccontextmanager
@@ -167,10 +168,17 @@ def _streaming(
                 return
             async with aclosing(responses):
                 async for response in responses:
-                    await context.write(response)
+                    await _write(response, context)
                     rpc.sent()
 
     return wrapped
+
+
+async def _write(response: Any, context: Context) -> None:
+    try:
+        await context.write(response)
+    except grpc.aio.InternalError:  # the client went while it was written; gRPC would have cancelled a moment later
+        raise asyncio.CancelledError from None
 
 
 def _parsed(content: bytes, rpc: Rpc, parse: Callable[[bytes], Any]) -> Any:

@@ -153,7 +153,9 @@ class Server:
         settings = self._settings
         self._port.bind()
         self.grpc_address = self._port.address
-        probes = Probes(lambda: self._readiness.is_live, lambda: self._readiness.is_ready)
+        probes = Probes(
+            lambda: self._readiness.is_live and not self._port.is_worn_out, lambda: self._readiness.is_ready
+        )
         try:
             self._http = HttpPort(settings, self._metrics, self.models, probes, self.grpc_address)
         except OSError as error:

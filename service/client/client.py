@@ -18,7 +18,11 @@ ITEMS_PER_MESSAGE = 32
 _SERVICE_CONFIG = {
     "methodConfig": [
         {
-            "name": [{"service": "seq2serve.v1.TranslationService"}],
+            # Not BatchTranslate: a stream of items that is sent again waits for its own beginning.
+            "name": [
+                {"service": "seq2serve.v1.TranslationService", "method": method}
+                for method in ("Translate", "TranslateStream", "Score", "Attend")
+            ],
             "retryPolicy": {
                 "maxAttempts": 4,
                 "initialBackoff": "0.1s",
