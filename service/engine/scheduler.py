@@ -10,7 +10,10 @@ from service.request import Priority, Request
 BATCH_PATIENCE_SECONDS = 5.0
 """Interactive requests overtake batch requests that came up to this long before them; nothing waits for ever."""
 RETRY_LIMITS_SECONDS = (0.1, 30.0)
-_SMOOTHING = 0.1
+_KEPT = 0.98
+"""What an observation of the queue's speed counts when the next one comes: about fifty are remembered."""
+_MIN_OBSERVED = 16
+"""Requests that have to leave the queue before its speed is believed: the first may have waited for something else."""
 
 
 class Scheduler:
@@ -27,7 +30,7 @@ class Scheduler:
         self.max_encoder_tokens = max_encoder_tokens
         self._order: list[tuple[float, int]] = []
         self._waiting: dict[int, Request] = {}
-        self._seconds_per_request = 0.0
+        self._busy_seconds = self._num_left = 0.0
         self._busy_since: float | None = None
         self._waits_for = "rows"
 
@@ -45,6 +48,11 @@ class Scheduler:
     def expected_wait_seconds(self) -> float:
         """How long the last in the queue will wait, by how fast the queue moved of late."""
         return self.num_waiting * self._seconds_per_request
+
+    @property
+    def _seconds_per_request(self) -> float:
+        """By how fast a queue that was never empty moved; 0 until enough was seen."""
+        return self._busy_seconds / self._num_left if self._num_left >= _MIN_OBSERVED else 0.0
 
     def submit(self, request: Request, now_seconds: float) -> None:
         """Put a request in the queue.
@@ -119,9 +127,9 @@ class Scheduler:
     def _learn(self, num_taken: int, now_seconds: float) -> None:
         """Measure how fast requests leave a queue that does not run empty."""
         if num_taken and self._busy_since is not None:
-            seconds = (now_seconds - self._busy_since) / num_taken
-            change = seconds - self._seconds_per_request
-            self._seconds_per_request += _SMOOTHING * change if self._seconds_per_request else change
+            # The ratio of sums, not the mean of ratios: one that waited long says little beside many that did not.
+            self._busy_seconds = _KEPT * self._busy_seconds + now_seconds - self._busy_since
+            self._num_left = _KEPT * self._num_left + num_taken
         if num_taken or not self.num_waiting:
             self._busy_since = now_seconds if self.num_waiting else None
 

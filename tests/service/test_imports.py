@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
+from pathlib import Path
 
 
 def test_importing_the_service_loads_no_torch() -> None:
@@ -14,3 +16,20 @@ def test_importing_the_service_loads_no_torch() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_service_reads_nothing_that_could_run() -> None:
+    """No pickle, no marshal, no eval: a bundle is data."""
+    forbidden = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve", "yaml", "torch"}
+    for path in Path("service").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                names = {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                names = {(node.module or "").partition(".")[0]}
+            elif isinstance(node, ast.Call):
+                names = {node.func.id} & {"eval", "exec"} if isinstance(node.func, ast.Name) else set()
+                names |= {word.arg for word in node.keywords if word.arg == "allow_pickle"}
+            else:
+                continue
+            assert not names & (forbidden | {"eval", "exec", "allow_pickle"}), f"{path}:{node.lineno}"

@@ -50,7 +50,7 @@ def slow_queue() -> tuple[Engine, Clock]:
     engine, clock = make_engine(max_rows=1, max_waiting=8)
     for number in range(8):
         engine.submit(request(number, [1], deadline=1000.0))
-    for number in range(8, 16):
+    for number in range(8, 40):
         while engine.num_waiting == 8:
             engine.step()
             clock.now += 1.0
@@ -76,6 +76,17 @@ def test_only_what_is_before_a_request_counts_against_its_deadline() -> None:
     with pytest.raises(DeadlineExceededError, match="cannot be met"):
         engine.submit(Request(100, (1, END), DecodingOptions(8), clock.now, late, Priority.BATCH))
     engine.submit(Request(101, (1, END), DecodingOptions(8), -1.0, late))  # before all that wait
+
+
+def test_the_first_that_waits_long_makes_nobody_else_late() -> None:
+    engine, clock = make_engine(max_rows=1)
+    engine.submit(request(0, [1] * 30))  # holds the only row for thirty steps
+    for number in range(1, 20):
+        engine.submit(request(number, [1], deadline=1000.0))
+    while engine.num_running + engine.num_waiting > 18:
+        engine.step()
+        clock.now += 1.0
+    engine.submit(request(100, [1], deadline=clock.now + 50.0))  # 18 wait, two seconds each
 
 
 def test_the_retry_hint_follows_the_queue() -> None:
