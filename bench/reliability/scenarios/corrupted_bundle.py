@@ -16,7 +16,8 @@ from bench.reliability.ground import Ground, Result
 from bench.reliability.trials import TrialProcess, judge
 
 NAME = "corrupted_bundle"
-PLACES_PER_FILE = 64
+PLACES_PER_FILE = 24
+LONG_PLACES_PER_FILE = 64
 START_SECONDS = 60.0
 REAL_STARTS = (
     Damage("encoder.onnx", offset=10**6),
@@ -28,7 +29,7 @@ REAL_STARTS = (
 
 async def run(ground: Ground) -> Result:
     """All damages in a process that starts the server again and again, and some by the command."""
-    damages = accidents(ground.bundle, PLACES_PER_FILE, ground.amount(24, 256))
+    damages = accidents(ground.bundle, ground.amount(PLACES_PER_FILE, LONG_PLACES_PER_FILE), ground.amount(24, 256))
     with tempfile.TemporaryDirectory() as directory:
         trials = await TrialProcess(ground.bundle, Path(directory), ground.answers).try_all(damages)
     figures, faults = judge([trial for trial in trials if trial.damage.file != MANIFEST], {REFUSED})

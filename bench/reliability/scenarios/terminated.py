@@ -20,6 +20,8 @@ ACCEPTED_SECONDS = 0.5
 """A request that was sent so long before SIGTERM had been accepted."""
 EXIT_SECONDS = 15.0
 DRAIN_SECONDS = 1
+PATIENCE_SECONDS = 600.0
+"""Of clients that ask for more than can be done: a deadline that cannot be met would be refused at once."""
 SPARE_SECONDS = 3.0
 """To stop after the drain."""
 
@@ -85,7 +87,10 @@ async def _too_much_work(ground: Ground, tally: Tally) -> tuple[Tally, float]:
         async with connected(service.address) as stub:
             asker = Asker(stub, ground.answers, late)
             questions = [Question(kind, text) for kind in (Kind.GREEDY, Kind.STREAM) for _ in range(NUM_CLIENTS // 2)]
-            asked = [asyncio.create_task(asker.ask(question, {Status.UNAVAILABLE})) for question in questions]
+            asked = [
+                asyncio.create_task(asker.ask(question, {Status.UNAVAILABLE}, PATIENCE_SECONDS))
+                for question in questions
+            ]
             await asyncio.sleep(1)
             seconds = await _terminate(service, tally, DRAIN_SECONDS + SPARE_SECONDS)
             await asyncio.gather(*asked)
