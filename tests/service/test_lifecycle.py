@@ -6,6 +6,7 @@ import asyncio
 import threading
 import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import grpc
 import pytest
@@ -13,8 +14,10 @@ from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from service.api import readiness
+from service.api.server import Server
 from service.pb.seq2serve.v1 import translation_service_pb2 as pb
 from service.pb.seq2serve.v1 import translation_service_pb2_grpc as pb_grpc
+from service.settings import Settings
 from tests.conftest import Serve
 from tests.service.messages import CAT, EXACT, detail
 from tests.service.waiting import eventually, http_get, http_status
@@ -68,6 +71,26 @@ async def test_what_does_not_finish_in_time_ends_with_a_clear_status(serve: Serv
             await running
     assert raised.value.code() == grpc.StatusCode.UNAVAILABLE
     assert detail(raised.value, error_details_pb2.ErrorInfo).reason == "SHUTTING_DOWN"
+
+
+async def test_it_is_not_ready_before_every_model_has_translated(models: Path, brake: threading.Event) -> None:
+    addresses = {"grpc_address": "127.0.0.1:0", "http_address": "127.0.0.1:0"}
+    server = Server(Settings(models=models, device="cpu", **addresses), "test")
+    brake.clear()
+    starting = asyncio.create_task(server.start())
+    await eventually(lambda: bool(server.http_address))
+    async with grpc.aio.insecure_channel(server.grpc_address) as channel:
+        assert await health(channel, "") == NOT_SERVING
+        assert (http_status(server, "/readyz"), http_status(server, "/livez")) == (503, 200)
+        with pytest.raises(grpc.aio.AioRpcError) as raised:
+            await pb_grpc.TranslationServiceStub(channel).Translate(CAT)
+        assert raised.value.code() == grpc.StatusCode.UNAVAILABLE
+        brake.set()
+        assert (await starting)["exact"][1]
+        assert await health(channel, "") == SERVING
+        assert http_status(server, "/readyz") == 200
+        assert (await pb_grpc.TranslationServiceStub(channel).Translate(CAT)).results
+    await server.stop()
 
 
 async def test_while_load_balancers_look_away_work_is_still_taken(serve: Serve) -> None:
