@@ -16,5 +16,9 @@ EXPOSE 50051 8080
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s \
     CMD ["/opt/seq2serve/bin/python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8080/readyz', timeout=2)"]
 ENTRYPOINT ["/opt/seq2serve/bin/python", "-m", "service"]
-# The container's own network: publish the ports on loopback, or give the service TLS and clients (docs/operations.md).
-CMD ["--models", "/models", "--grpc-address", "0.0.0.0:50051", "--http-address", "0.0.0.0:8080", "--plaintext", "on-trusted-network"]
+# On the container's own network. Publish the ports on loopback, or set SEQ2SERVE_TLS_CERTIFICATE and the like
+# (docs/operations.md); SEQ2SERVE_PLAINTEXT=loopback-only refuses to start without them.
+ENV SEQ2SERVE_MODELS=/models \
+    SEQ2SERVE_GRPC_ADDRESS=0.0.0.0:50051 \
+    SEQ2SERVE_HTTP_ADDRESS=0.0.0.0:8080 \
+    SEQ2SERVE_PLAINTEXT=on-trusted-network

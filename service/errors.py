@@ -55,6 +55,13 @@ class ModelNotFoundError(ServiceError):
         self.field = field
 
 
+class ServiceNotFoundError(ServiceError):
+    """The health service knows nothing of that name."""
+
+    status = grpc.StatusCode.NOT_FOUND
+    reason = "SERVICE_NOT_FOUND"
+
+
 class UnsupportedError(ServiceError):
     """The model, or this version of the service, cannot do what was asked."""
 

@@ -14,7 +14,7 @@ from service.settings import Settings
 
 _ExceptionInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 EXTRA_FIELDS = ("method", "code", "reason", "seconds", "client", "trace_id", "request")
-"""What lines of RPCs say of them; see `service.api.rpc_log`."""
+"""What lines of RPCs say of them; see `service.api.rpc`."""
 
 
 def set_up_logging(settings: Settings) -> None:

@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m service.new_token", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("name", type=_client_name, help="the client's name in logs and metrics")
+    parser.add_argument("name", type=_client_name, help="the client's name in logs and traces")
     parser.add_argument(
         "--permission",
         action="append",

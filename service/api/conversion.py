@@ -26,6 +26,7 @@ MAX_LENGTH_PENALTY = 5.0
 MAX_REPETITION_PENALTY = 10.0
 MAX_NGRAM_SIZE = 64
 MAX_PHRASES, MAX_PHRASE_CHARACTERS = 32, 200
+MAX_PREFIX_CHARACTERS = 20_000
 TEMPERATURES = (0.01, 10.0)
 TERMINOLOGY_BEAM_SIZE = 8
 
@@ -50,8 +51,8 @@ _PRIORITIES = {
 }
 
 
-def check_texts(texts: Sequence[str], field: str, settings: Settings) -> None:
-    """Number and length of texts.
+def check_number(texts: Sequence[object], field: str, settings: Settings) -> None:
+    """Number of texts.
 
     Raises:
         InvalidRequestError: names the field and the limit.
@@ -60,10 +61,19 @@ def check_texts(texts: Sequence[str], field: str, settings: Settings) -> None:
         raise InvalidRequestError.of(field, f"is empty; send 1 to {settings.max_texts}")
     if len(texts) > settings.max_texts:
         raise InvalidRequestError.of(field, f"{len(texts)} given; limit {settings.max_texts}")
+
+
+def check_texts(texts: Sequence[str], field: str, settings: Settings, part: str = "") -> None:
+    """Number and length of texts; `part` is what follows the index in the field's name.
+
+    Raises:
+        InvalidRequestError: names the field and the limit.
+    """
+    check_number(texts, field, settings)
     violations = [
         violation
         for index, text in enumerate(texts)
-        if (violation := text_violation(text, f"{field}[{index}]", settings)) is not None
+        if (violation := text_violation(text, f"{field}[{index}]{part}", settings)) is not None
     ]
     if violations:
         raise InvalidRequestError(violations)
@@ -110,9 +120,14 @@ def decoding_of(message: pb.DecodingOptions, model: ServedModel, priority: Prior
         repetition_penalty=checks.within(message, "repetition_penalty", 1.0, MAX_REPETITION_PENALTY, default=1.0),
         no_repeat_ngram_size=int(checks.within(message, "no_repeat_ngram_size", 0, MAX_NGRAM_SIZE, default=0)),
     )
-    checks.phrases("forbidden_phrases", message.forbidden_phrases)
-    checks.phrases("terminology", [term.source for term in message.terminology], ".source")
-    checks.phrases("terminology", [term.target for term in message.terminology], ".target")
+    checks.number("forbidden_phrases", message.forbidden_phrases)
+    checks.phrases("forbidden_phrases", message.forbidden_phrases[:MAX_PHRASES])
+    terms = message.terminology[:MAX_PHRASES]
+    checks.number("terminology", message.terminology)
+    checks.phrases("terminology", [term.source for term in terms], ".source")
+    checks.phrases("terminology", [term.target for term in terms], ".target")
+    if len(message.target_prefix) > MAX_PREFIX_CHARACTERS:
+        checks.refuse("target_prefix", f"{len(message.target_prefix)} characters; limit {MAX_PREFIX_CHARACTERS}")
     checks.finish()
     return Decoding(
         max_target_tokens=int(most) if message.HasField("max_target_tokens") else None,
@@ -188,11 +203,14 @@ class _Checks:
         self.refuse(name, f"{value:g} is out of range; {limits}")
         return default
 
-    def phrases(self, name: str, phrases: Sequence[str], part: str = "") -> None:
-        """Note what is wrong with the number and length of phrases."""
+    def number(self, name: str, phrases: Sequence[object]) -> None:
+        """Note that there are too many phrases."""
         if len(phrases) > MAX_PHRASES:
             self.refuse(name, f"{len(phrases)} given; limit {MAX_PHRASES}")
-        for index, phrase in enumerate(phrases[:MAX_PHRASES]):
+
+    def phrases(self, name: str, phrases: Sequence[str], part: str = "") -> None:
+        """Note what is wrong with the length of phrases."""
+        for index, phrase in enumerate(phrases):
             if not phrase.strip() or len(phrase) > MAX_PHRASE_CHARACTERS:
                 limits = f"limits 1 to {MAX_PHRASE_CHARACTERS}, not all white space"
                 self.refuse(f"{name}[{index}]{part}", f"{len(phrase)} characters; {limits}")

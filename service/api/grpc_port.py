@@ -20,7 +20,7 @@ from service.settings import split_address
 
 logger = logging.getLogger(__name__)
 
-REBIND_SECONDS = 0.05
+REBIND_SECONDS = 0.1
 MAX_REPLACEMENTS = 100
 OLD_SERVER_SECONDS = 600.0
 """For RPCs that began before their server was replaced."""
@@ -96,9 +96,16 @@ class GrpcPort:
     def _note_end(self, _: asyncio.Task[None]) -> None:
         if self._is_stopping:
             return
-        task = asyncio.get_running_loop().create_task(self._replace())
+        task = asyncio.get_running_loop().create_task(self._replace_or_give_up())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    async def _replace_or_give_up(self) -> None:
+        try:
+            await self._replace()
+        except Exception:
+            logger.exception("the gRPC port cannot be served any more")
+            self._num_replacements = MAX_REPLACEMENTS + 1
 
     async def _replace(self) -> None:
         logger.error("gRPC's server loop ended by an error; another takes its place")

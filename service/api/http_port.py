@@ -102,7 +102,12 @@ class _ThreadingServer(ThreadingMixIn, WSGIServer):
             self.shutdown_request(request)
             return
         self._started[request] = time.monotonic()
-        super().process_request(request, client_address)
+        try:
+            super().process_request(request, client_address)
+        except RuntimeError:  # no thread can be started
+            self._started.pop(request, None)
+            self.free.release()
+            raise
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         try:

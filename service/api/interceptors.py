@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import ExitStack, aclosing, asynccontextmanager
 from typing import Any, TypeAlias
@@ -78,6 +77,7 @@ class _Door:
                 raise
             failure = foreseen(error)  # type: ignore[arg-type]
             code = failure.status
+            held.close()  # who is told slowly does no work any more
             await abort(context, failure, rpc.request_id)
         finally:
             held.close()
@@ -86,11 +86,11 @@ class _Door:
     def _admit(self, rpc: Rpc, context: Context, held: ExitStack) -> None:
         if self._method is UNKNOWN:
             raise UnknownMethodError("no service here has that method; server reflection lists those there are")
+        admission = self._edge.access.admit(self._method.path, rpc.metadata, context.auth_context())
+        held.enter_context(admission)
         if self._does_work:
             self._edge.enter()
             held.callback(self._edge.leave)
-        admission = self._edge.access.admit(self._method.path, rpc.metadata, context.auth_context())
-        held.enter_context(admission)
         rpc.enter(client=admission.client, spend=admission.spend, wait=admission.wait)
 
 
@@ -155,7 +155,7 @@ def _unary(
 
 
 def _streaming(
-    behavior: Callable[[Any, Context], Any], door: _Door, parse: Callable[[bytes], Any]
+    behavior: Callable[[Any, Context], AsyncGenerator[Any]], door: _Door, parse: Callable[[bytes], Any]
 ) -> Callable[[Any, Context], Awaitable[None]]:
     # Written as a coroutine: gRPC leaves a cancelled generator to the garbage collector, and its row with it.
     async def wrapped(content: Any, context: Context) -> None:
@@ -163,9 +163,6 @@ def _streaming(
             is_stream = hasattr(content, "__aiter__")
             request = _parsed_stream(content, rpc, parse) if is_stream else _parsed(content, rpc, parse)
             responses = behavior(request, context)
-            if inspect.isawaitable(responses):  # it writes by itself, as Watch of the health service does
-                await responses
-                return
             async with aclosing(responses):
                 async for response in responses:
                     await _write(response, context)

@@ -76,7 +76,7 @@ def _describe(model: ServedModel) -> pb.Model:
         max_source_tokens=manifest.limits.max_source_tokens,
         max_target_tokens=manifest.limits.max_target_tokens,
         max_beam_size=model.max_beam_size,
-        state=pb.MODEL_STATE_READY,
+        state=pb.MODEL_STATE_FAILED if model.worker.has_failed else pb.MODEL_STATE_READY,
         training_data=manifest.training.data,
         licence=manifest.licence,
     )

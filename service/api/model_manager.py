@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import time
 from collections.abc import Awaitable, Callable
@@ -31,6 +32,9 @@ from service.metrics.families import Metrics
 from service.settings import Settings
 
 logger = logging.getLogger(__name__)
+
+RETIRED_SECONDS = 600.0
+"""For requests that run on a model whose place another took; a client that reads nothing would hold it for ever."""
 
 
 class ModelManager:
@@ -122,7 +126,12 @@ class ModelManager:
         task = asyncio.create_task(self._load(directory), context=Context())
         self._loads.add(task)
         task.add_done_callback(self._loads.discard)
-        return await asyncio.shield(task)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if task.cancelled():
+                raise ShuttingDownError from None
+            raise
 
     async def unload(self, name: str) -> None:
         """Serve a model no more; requests that run finish. It stays away until it is loaded or its files change.
@@ -204,7 +213,8 @@ class ModelManager:
             if await asyncio.to_thread(self._repository.has, old.directory):
                 raise NameTakenError(f"{directory}: the bundle in {old.directory} is called {manifest.name}, too")
             old = self._served[manifest.name] = replace(old, directory=directory)  # it was renamed
-        if old is not None and old.model.manifest.sha256 == manifest.sha256:
+        is_alive = old is not None and old.reservation not in self._dead
+        if old is not None and is_alive and old.model.manifest.sha256 == manifest.sha256:
             return old.model
         fresh = await self._bring_up(directory, manifest, self._budget.reserve(demand_of(manifest, self._settings)))
         self._serve(fresh)
@@ -256,10 +266,14 @@ class ModelManager:
 
     async def _let_go(self, loaded: LoadedModel) -> None:
         started = time.perf_counter()
-        await loaded.model.idle()
+        try:
+            await asyncio.wait_for(loaded.model.idle(), RETIRED_SECONDS)
+        except TimeoutError:
+            logger.warning("what still runs on %s is ended", loaded.title)
         await loaded.model.worker.stop()
-        del self._retiring[loaded]
+        await asyncio.to_thread(gc.collect)  # what it held is to be free when that is said
         self._free(loaded.reservation)
+        del self._retiring[loaded]
         logger.info("unloaded %s after %.1f s: %s", loaded.title, time.perf_counter() - started, loaded.size)
 
     def _free(self, reservation: Reservation) -> None:

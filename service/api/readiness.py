@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import AsyncGenerator, Iterable
 
-from grpc_health.v1 import health, health_pb2
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from service.api.models import Models
+from service.errors import ServiceNotFoundError
 
 logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 1.0
-SET_SECONDS = 1.0
-"""A client that watches health and reads nothing holds the health service's lock."""
 _SERVING = health_pb2.HealthCheckResponse.SERVING
 _NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 _UNKNOWN = health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
@@ -29,12 +28,41 @@ def health_name(model: str) -> str:
     return f"models/{model}"
 
 
-class HealthServicer(health.aio.HealthServicer):  # type: ignore[misc]
-    """grpcio's, with the RPC that it lacks."""
+class HealthServicer(health_pb2_grpc.HealthServicer):  # type: ignore[misc]
+    """As grpcio's, but List is there, and no client that watches and does not read holds the others up."""
+
+    def __init__(self) -> None:
+        self._statuses: dict[str, int] = {}
+        self._changed = asyncio.Event()
+
+    def set(self, name: str, status: int) -> None:
+        """Say how a service is."""
+        self._statuses[name] = status
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    async def Check(self, request: health_pb2.HealthCheckRequest, _: object) -> health_pb2.HealthCheckResponse:  # noqa: N802
+        """How one is."""
+        if request.service not in self._statuses:
+            raise ServiceNotFoundError(f"service: nothing here is called {request.service[:100]!r}")
+        return health_pb2.HealthCheckResponse(status=self._statuses[request.service])
+
+    async def Watch(  # noqa: N802
+        self, request: health_pb2.HealthCheckRequest, _: object
+    ) -> AsyncGenerator[health_pb2.HealthCheckResponse]:
+        """How one is, now and whenever that changes."""
+        told = None
+        while True:
+            changed, status = self._changed, self._statuses.get(request.service, _UNKNOWN)
+            if status != told:
+                yield health_pb2.HealthCheckResponse(status=status)
+                told = status
+            else:
+                await changed.wait()
 
     async def List(self, *_: object) -> health_pb2.HealthListResponse:  # noqa: N802
         """All names and how they are."""
-        statuses = {name: health_pb2.HealthCheckResponse(status=status) for name, status in self._server_status.items()}
+        statuses = {name: health_pb2.HealthCheckResponse(status=status) for name, status in self._statuses.items()}
         return health_pb2.HealthListResponse(statuses=statuses)
 
 
@@ -70,7 +98,10 @@ class Readiness:
         """Follow the engines until cancelled."""
         while True:
             await asyncio.sleep(POLL_SECONDS)
-            await self.update()
+            try:
+                await self.update()
+            except Exception:  # of one look; the next may find out more
+                logger.exception("the engines could not be looked at")
 
     async def update(self) -> None:
         """Look at the models and tell what changed."""
@@ -88,23 +119,15 @@ class Readiness:
         self._is_ready = is_ready
         states = {health_name(name): _SERVING if good else _NOT_SERVING for name, good in healthy.items()}
         gone = {name: _UNKNOWN for name in self._told if name not in states and name not in self._services}
-        await self._tell(states | gone | dict.fromkeys(self._services, _SERVING if is_ready else _NOT_SERVING))
+        self._tell(states | gone | dict.fromkeys(self._services, _SERVING if is_ready else _NOT_SERVING))
 
-    async def stop(self) -> None:
+    def stop(self) -> None:
         """Say for good that nothing is serving."""
         self._is_ready, self._is_stopping = False, True
-        try:
-            await asyncio.wait_for(self.servicer.enter_graceful_shutdown(), SET_SECONDS)
-        except TimeoutError:
-            logger.warning("a client that watches health does not read")
+        self._tell(dict.fromkeys(self._told, _NOT_SERVING))
 
-    async def _tell(self, states: dict[str, int]) -> None:
+    def _tell(self, states: dict[str, int]) -> None:
         for name, state in states.items():
-            if self._told.get(name) == state:
-                continue
-            try:
-                await asyncio.wait_for(self.servicer.set(name, state), SET_SECONDS)
-            except TimeoutError:
-                logger.warning("a client that watches health does not read")
-            else:
+            if self._told.get(name) != state:
                 self._told[name] = state
+                self.servicer.set(name, state)

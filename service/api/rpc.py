@@ -92,8 +92,8 @@ class Rpc:
         outcome = _OUTCOMES.get(code, REFUSED)
         if self._model:
             metrics.requests.labels(self._model, labels[2], outcome).inc()
-        if outcome == REFUSED:
-            metrics.rejections.labels(_reason(error)).inc()
+        if outcome == REFUSED and isinstance(error, ServiceError):
+            metrics.rejections.labels(error.reason).inc()
         self.span.end(code, self.client, self.request_id)
         self._log(code, error, seconds)
 
@@ -106,7 +106,7 @@ class Rpc:
             level = logging.WARNING
         if not logger.isEnabledFor(level):
             return
-        name, reason = "/".join(self._method.labels[1:]), _reason(error) if error else ""
+        name, reason = "/".join(self._method.labels[1:]), error.reason if isinstance(error, ServiceError) else ""
         fields = {
             "method": name,
             "code": code.name,
@@ -128,7 +128,3 @@ def _request_id(metadata: tuple[tuple[str, str | bytes], ...]) -> str:
         if key == REQUEST_ID_KEY and isinstance(value, str) and _REQUEST_ID.fullmatch(value):
             return value
     return uuid.uuid4().hex
-
-
-def _reason(error: BaseException | None) -> str:
-    return error.reason if isinstance(error, ServiceError) else "INTERNAL"

@@ -44,8 +44,9 @@ OTHER_SERVICES = (
     health_pb2.DESCRIPTOR.services_by_name["Health"],
     reflection_pb2.DESCRIPTOR.services_by_name["ServerReflection"],
 )
-CORE_MESSAGE_FACTOR = 4
-"""gRPC itself refuses messages only this many times as long as allowed: it cannot say what is wrong, and we can."""
+CORE_MESSAGE_FACTOR, CORE_RPC_FACTOR = 2, 2
+"""gRPC itself refuses messages only this many times as long, and RPCs so many times as many, as allowed: it cannot say
+what is wrong, and we can."""
 END_SECONDS = 2.0
 """For clients to get the status of what could not be finished."""
 
@@ -88,7 +89,6 @@ class Server:
             BundleError: a model cannot be served.
             SettingsError: a port cannot be bound, or models do not fit into the memory allowed.
         """
-        await self._readiness.begin()
         self._port = GrpcPort(
             self._settings.grpc_address,
             self._build,
@@ -96,6 +96,7 @@ class Server:
             self._metrics.port_replacements.inc,
         )
         self._bind()
+        await self._readiness.begin()
         self._http.start()
         try:
             await self._port.start()
@@ -115,7 +116,7 @@ class Server:
             return
         self._is_stopping = True
         settings = self._settings
-        await self._readiness.stop()
+        self._readiness.stop()
         for task in self._watching:
             task.cancel()
         await asyncio.sleep(settings.drain_delay_seconds)
@@ -125,7 +126,7 @@ class Server:
             logger.warning("what is not finished after %.1f s is ended", settings.drain_seconds)
         await self.manager.stop()
         await self._edge.idle(END_SECONDS)
-        await self._port.stop(0)
+        await self._port.stop(END_SECONDS)
         await closing
         self._http.stop()
         await asyncio.to_thread(self._tracing.stop)
@@ -133,7 +134,11 @@ class Server:
     def _build(self) -> grpc.aio.Server:
         edge = self._edge
         methods = [method for service in (*SERVICES, *OTHER_SERVICES) for method in service.methods]
-        server = grpc.aio.server(interceptors=[EdgeInterceptor(edge, methods)], options=_options(self._settings))
+        server = grpc.aio.server(
+            interceptors=[EdgeInterceptor(edge, methods)],
+            options=_options(self._settings),
+            maximum_concurrent_rpcs=CORE_RPC_FACTOR * self._settings.max_rpcs,
+        )
         translation_grpc.add_TranslationServiceServicer_to_server(  # type: ignore[no-untyped-call]
             TranslationServicer(self.models, self._settings, edge.draining), server
         )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import bisect
 import logging
 import math
+from itertools import accumulate
 from typing import Any, NoReturn
 
 import grpc
@@ -19,7 +21,7 @@ DOMAIN = "seq2serve"
 DETAILS_KEY = "grpc-status-details-bin"
 REQUEST_ID_KEY = "x-request-id"
 PUSHBACK_KEY = "grpc-retry-pushback-ms"
-MAX_MESSAGE_CHARACTERS = 1000
+MAX_MESSAGE_BYTES, MAX_DESCRIPTION_BYTES = 1000, 200
 MAX_VIOLATIONS = 16
 """Clients refuse more than 8 KiB of trailers, and would not learn what is wrong then."""
 
@@ -33,7 +35,9 @@ def status_of(error: ServiceError, request_id: str = "") -> status_pb2.Status:
         details.append(error_details_pb2.RequestInfo(request_id=request_id))
     if isinstance(error, InvalidRequestError):
         violations = [
-            error_details_pb2.BadRequest.FieldViolation(field=violation.field, description=violation.description[:200])
+            error_details_pb2.BadRequest.FieldViolation(
+                field=violation.field, description=shortened(violation.description, MAX_DESCRIPTION_BYTES)
+            )
             for violation in error.violations[:MAX_VIOLATIONS]
         ]
         details.append(error_details_pb2.BadRequest(field_violations=violations))
@@ -56,8 +60,18 @@ def status_of(error: ServiceError, request_id: str = "") -> status_pb2.Status:
 
 def message_of(error: ServiceError) -> str:
     """What is told; a request may have put a long name into it."""
-    text = str(error)
-    return text if len(text) <= MAX_MESSAGE_CHARACTERS else text[: MAX_MESSAGE_CHARACTERS - 1] + "…"
+    return shortened(str(error), MAX_MESSAGE_BYTES)
+
+
+def shortened(text: str, max_bytes: int) -> str:
+    """A beginning of a text that takes so many bytes in a header, where what is not ASCII is percent-encoded."""
+    sizes = accumulate(_num_header_bytes(character) for character in text[: max_bytes + 1])
+    num_fitting = bisect.bisect_right(list(sizes), max_bytes - len("..."))
+    return text if num_fitting >= len(text) else text[:num_fitting] + "..."
+
+
+def _num_header_bytes(character: str) -> int:
+    return 1 if " " <= character <= "~" else 3 * len(character.encode(errors="replace"))
 
 
 def foreseen(error: Exception) -> ServiceError:

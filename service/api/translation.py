@@ -12,7 +12,15 @@ import grpc
 
 from service import request_context
 from service.api.batch_translation import BatchTranslation
-from service.api.conversion import check_texts, decoding_of, priority_of, result_of, text_violation, tokens_of
+from service.api.conversion import (
+    check_number,
+    check_texts,
+    decoding_of,
+    priority_of,
+    result_of,
+    text_violation,
+    tokens_of,
+)
 from service.api.explanation import Explanation
 from service.api.models import Models
 from service.api.served_model import ServedModel
@@ -94,7 +102,9 @@ class TranslationServicer(pb_grpc.TranslationServiceServicer):
         """Teacher-forced log-probabilities."""
         model = self._models.select(request.model_selection)
         with model.in_use():
-            check_texts([pair.source for pair in request.pairs], "pairs", self._settings)
+            check_number(request.pairs, "pairs", self._settings)
+            for side in ("source", "target"):
+                check_texts([getattr(pair, side) for pair in request.pairs], "pairs", self._settings, f".{side}")
             scores = []
             for index, pair in enumerate(request.pairs):
                 _, source_ids, target_ids = _pair_ids(model, pair.source, pair.target, f"pairs[{index}].")
@@ -107,6 +117,10 @@ class TranslationServicer(pb_grpc.TranslationServiceServicer):
     async def Attend(self, request: pb.AttendRequest, context: Context) -> pb.AttendResponse:  # noqa: N802
         """Attention maps of a pair."""
         model = self._models.select(request.model_selection)
+        for field, text in (("source", request.source), ("target", request.target)):
+            violation = text_violation(text, field, self._settings)
+            if violation is not None:
+                raise InvalidRequestError([violation])
         with model.in_use():
             target = request.target
             if not target and request.source:

@@ -23,6 +23,9 @@ from service.request_context import RequestContext
 
 logger = logging.getLogger(__name__)
 
+JOIN_SECONDS = 5.0
+"""For the step under way to end; one that hangs is left behind."""
+
 
 @dataclass(frozen=True)
 class _Submit:
@@ -41,11 +44,13 @@ class _Stop:
 _Command = _Submit | _Cancel | _Stop
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Subscriber:
     """Who waits for a sentence."""
 
     beam_size: int
+    is_settled: bool = False
+    """Whether its end was counted."""
     context: RequestContext = field(default_factory=request_context.current)
     events: asyncio.Queue[Event] = field(default_factory=asyncio.Queue)
 
@@ -89,7 +94,7 @@ class Worker:
         """Whether the engine's thread lives and, where it has work, has moved within that time."""
         if self.has_failed:
             return False
-        return not self._engine.has_work or time.monotonic() - self._moved_seconds < stall_seconds
+        return not self._subscribers or time.monotonic() - self._moved_seconds < stall_seconds
 
     def start(self) -> None:
         """Start the thread."""
@@ -97,12 +102,15 @@ class Worker:
         self._thread.start()
 
     async def stop(self) -> None:
-        """Refuse new requests, end the thread; what is unfinished fails with ShuttingDownError."""
+        """Refuse new requests, fail what is unfinished with ShuttingDownError, end the thread."""
         self._is_accepting = False
-        self._inbox.put(_Stop())
-        if self._thread.ident is not None:
-            await asyncio.to_thread(self._thread.join)
         self._fail_all(ShuttingDownError("the service is shutting down; the time to finish was over"))
+        self._inbox.put(_Stop())
+        deadline = time.monotonic() + JOIN_SECONDS
+        while self._thread.is_alive() and time.monotonic() < deadline:
+            await asyncio.sleep(0.005)
+        if self._thread.is_alive():
+            logger.error("the engine of %s hangs; it is left behind", self.name)
         self._observe_steps()
         self._metrics.close()
 
@@ -133,6 +141,8 @@ class Worker:
         request = Request(
             next(self._ids), source_ids, decoding, time.monotonic(), deadline_seconds, priority, is_streaming
         )
+        if not self._subscribers:
+            self._moved_seconds = time.monotonic()
         subscriber = self._subscribers[request.id] = _Subscriber(decoding.num_rows)
         self._inbox.put(_Submit(request))
         is_over = False
@@ -147,8 +157,8 @@ class Worker:
             self._subscribers.pop(request.id, None)
             if not is_over:
                 self._inbox.put(_Cancel(request.id))
-                is_late = deadline_seconds is not None and deadline_seconds - time.monotonic() < DEADLINE_SLACK_SECONDS
-                self._metrics.count_failure(DeadlineExceededError.reason if is_late else "CANCELLED")
+                if not subscriber.is_settled:
+                    self._metrics.count_failure(reason_to_leave(deadline_seconds))
 
     def _run(self) -> None:
         try:
@@ -195,6 +205,7 @@ class Worker:
             if subscriber is None:
                 continue  # cancelled, and counted as that
             subscriber.events.put_nowait(event)
+            subscriber.is_settled = not isinstance(event, TokensEvent)
             if isinstance(event, FinishedEvent):
                 self._observe_success(event, subscriber)
             elif isinstance(event, FailedEvent):
@@ -225,3 +236,9 @@ class Worker:
         if error.__cause__ is not None:
             cause, request_id = error.__cause__, subscriber.context.request_id
             logger.error("a sentence failed: %s", cause, exc_info=cause, extra={"request_id": request_id})
+
+
+def reason_to_leave(deadline_seconds: float | None) -> str:
+    """Why somebody waits no more: the deadline, on the clock of time.monotonic, or a change of mind."""
+    is_late = deadline_seconds is not None and deadline_seconds - time.monotonic() < DEADLINE_SLACK_SECONDS
+    return DeadlineExceededError.reason if is_late else "CANCELLED"

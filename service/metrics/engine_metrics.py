@@ -15,7 +15,7 @@ class EngineMetrics:
 
     def __init__(self, metrics: Metrics, engine: Observed) -> None:
         self._metrics = metrics
-        self._engine = engine
+        self._engine: Observed | None = engine
         self._model = model = engine.name
         self._is_closed = False
         self._num_discarded: dict[str, int] = {}
@@ -40,8 +40,10 @@ class EngineMetrics:
         if self._is_closed:
             return
         self._is_closed = True
+        assert self._engine is not None
         if not self._metrics.engines.detach(self._engine):
             self._metrics.forget_model(self._model)
+        self._engine = None  # it knows us: together they would wait for the garbage collector
 
     def observe_step(self, report: StepReport) -> None:
         """A step ended."""
@@ -77,4 +79,6 @@ class EngineMetrics:
 
     def count_failure(self, reason: str) -> None:
         """A sentence was not translated."""
+        if self._is_closed:  # its series are gone, and would come back for good
+            return
         self._metrics.failures.labels(self._model, reason).inc()

@@ -1,4 +1,4 @@
-"""All metric families. Names and meanings as in README; labels are bounded, never text, client or address."""
+"""All metric families, as in docs/operations.md. Labels are bounded: never text, client or address."""
 
 from __future__ import annotations
 

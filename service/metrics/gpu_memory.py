@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 
 
 class GpuMemory(Collector):
-    """Total and used memory of every GPU that this process sees, and what this process uses of it."""
+    """Total and used memory of every GPU of the machine, and what this process uses of it."""
 
     def __init__(self, nvml: Any, registry: CollectorRegistry, process_id: int | None = None) -> None:
         """`nvml`: the module pynvml, or what stands for it in a test; initialised."""

@@ -125,14 +125,16 @@ async def test_many_wrong_fields_are_told_within_what_clients_accept(serve: Serv
     assert len(detail(raised.value, error_details_pb2.BadRequest).field_violations) == 16
 
 
-async def test_a_long_name_is_not_told_back_whole(serve: Serve) -> None:
+@pytest.mark.parametrize("letter", ["x", "한", "\n"])
+async def test_a_long_name_is_not_told_back_whole(serve: Serve, letter: str) -> None:
     async with serve() as (_, channel):
         with pytest.raises(grpc.aio.AioRpcError) as raised:
             await pb_grpc.TranslationServiceStub(channel).Translate(
-                pb.TranslateRequest(texts=["cat"], model_selection=pb.ModelSelection(model="x" * 10**6))
+                pb.TranslateRequest(texts=["cat"], model_selection=pb.ModelSelection(model=letter * 10**6))
             )
     assert raised.value.code() == grpc.StatusCode.NOT_FOUND
-    assert len(raised.value.details() or "") == 1000
+    assert 100 < len(raised.value.details() or "") <= 1000
+    assert detail(raised.value, error_details_pb2.ErrorInfo).reason == "MODEL_NOT_FOUND"
 
 
 async def test_more_rpcs_than_may_run_are_told_to_come_back(serve: Serve) -> None:

@@ -7,14 +7,18 @@ import threading
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
 from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from bench.fuzzing import frames
 from service.api import readiness
 from service.api.server import Server
+from service.engine import worker
+from service.engine.runner import OnnxRunner
 from service.pb.seq2serve.v1 import translation_service_pb2 as pb
 from service.pb.seq2serve.v1 import translation_service_pb2_grpc as pb_grpc
 from service.settings import Settings
@@ -170,11 +174,52 @@ async def test_an_engine_that_ended_makes_the_process_not_live(serve: Serve, mon
         await eventually(lambda: http_status(server, "/readyz") == 503)
 
 
-async def test_a_client_that_watches_health_and_reads_nothing_does_not_hold_up_the_end(
-    serve: Serve, monkeypatch: pytest.MonkeyPatch
+async def test_an_engine_that_hangs_in_the_encoder_is_not_ready(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readiness, "POLL_SECONDS", 0.05)
+    going, encode = threading.Event(), OnnxRunner.encode
+
+    def braked(*arguments: Any) -> Any:
+        going.wait(20)
+        return encode(*arguments)
+
+    async with serve(stall_seconds=1.0) as (server, channel):
+        monkeypatch.setattr(OnnxRunner, "encode", braked)
+        running = asyncio.ensure_future(pb_grpc.TranslationServiceStub(channel).Translate(CAT))
+        await eventually(lambda: http_status(server, "/readyz") == 503)
+        going.set()
+        assert (await running).results
+
+
+async def test_an_engine_that_hangs_does_not_hold_up_the_end(
+    serve: Serve, brake: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(readiness, "SET_SECONDS", 0.1)
-    async with serve() as (server, _):
-        lock = server._readiness.servicer._server_watchers[""]
-        async with lock:  # as the health service holds it while it writes to a client that does not read
-            await asyncio.wait_for(server.stop(), 10)
+    monkeypatch.setattr(worker, "JOIN_SECONDS", 0.2)
+    async with serve(drain_seconds=0.2) as (server, channel):
+        brake.clear()
+        running = asyncio.ensure_future(pb_grpc.TranslationServiceStub(channel).Translate(CAT))
+        await eventually(lambda: server.models.get("exact", "").worker.num_unfinished == 1)
+        await asyncio.wait_for(server.stop(), 5)
+        with pytest.raises(grpc.aio.AioRpcError) as raised:
+            await running
+        brake.set()
+    assert detail(raised.value, error_details_pb2.ErrorInfo).reason == "SHUTTING_DOWN"
+
+
+async def test_health_is_watched_by_those_who_read_whatever_others_do(serve: Serve) -> None:
+    async with serve() as (server, channel):
+        stub = health_pb2_grpc.HealthStub(channel)
+        watch = stub.Watch(health_pb2.HealthCheckRequest(service="models/exact"))
+        assert (await watch.read()).status == SERVING
+        everything = await stub.List(health_pb2.HealthListRequest())
+        assert set(everything.statuses) >= {"", "models/exact", "models/small"}
+        host, port = server.grpc_address.split(":")
+        _, writer = await asyncio.open_connection(host, int(port))
+        name = frames.grpc_message(health_pb2.HealthCheckRequest(service="models/exact").SerializeToString())
+        no_window = frames.PREFACE + frames.settings([(0x4, 0)])
+        call = frames.call(1, b"/grpc.health.v1.Health/Watch")
+        writer.write(no_window + call + frames.frame(frames.DATA, frames.END_STREAM, 1, name))
+        await asyncio.sleep(0.2)
+        await asyncio.wait_for(server.manager.unload("exact"), 5)
+        assert (await watch.read()).status == health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
+        watch.cancel()
+        writer.close()
