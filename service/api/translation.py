@@ -49,6 +49,7 @@ class TranslationServicer(pb_grpc.TranslationServiceServicer):
         with model.in_use():
             decoding = decoding_of(request.decoding, model, priority_of(request.priority, Priority.INTERACTIVE))
             check_texts(request.texts, "texts", self._settings)
+            model.worker.check_room()
             deadline, slots = _deadline(context), model.slots()
 
             async def run(text: str) -> pb.TranslationResult:
@@ -76,6 +77,7 @@ class TranslationServicer(pb_grpc.TranslationServiceServicer):
             violation = text_violation(request.text, "text", self._settings)
             if violation is not None:
                 raise InvalidRequestError([violation])
+            model.worker.check_room()
             async with aclosing(model.stream(request.text, decoding, _deadline(context))) as pieces:
                 async for piece in pieces:
                     if isinstance(piece, str):

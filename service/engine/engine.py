@@ -18,6 +18,8 @@ from service.search.factory import build_search
 from service.search.hypothesis import Search
 
 NUM_RECENT_STEPS = 4
+RESERVE = 8
+"""The share of the queue, one in so many, that is kept for texts that have begun; at most as many as there are rows."""
 
 
 @dataclass
@@ -85,6 +87,22 @@ class Engine:
             max_rows=self._cache.max_rows,
             last_step_timestamp=self._last_timestamp,
         )
+
+    def check_room(self, num_unseen: int) -> None:
+        """Refuse what has not begun while the queue is nearly full; from any thread.
+
+        What is left is for sentences of texts that have begun: one that is refused makes the work on the others vain,
+        and under load clients that try again would keep the engine busy with work that nobody gets.
+
+        Args:
+            num_unseen: requests that are on their way into the queue.
+
+        Raises:
+            QueueFullError: it is.
+        """
+        reserve = min(self._cache.max_rows, self._scheduler.max_waiting // RESERVE)
+        if self._scheduler.num_waiting + num_unseen >= self._scheduler.max_waiting - reserve:
+            raise self._scheduler.refusal()
 
     def submit(self, request: Request) -> None:
         """Queue a request.

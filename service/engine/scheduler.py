@@ -54,6 +54,11 @@ class Scheduler:
         """By how fast a queue that was never empty moved; 0 until enough was seen."""
         return self._busy_seconds / self._num_left if self._num_left >= _MIN_OBSERVED else 0.0
 
+    def refusal(self) -> QueueFullError:
+        """What is told while the queue is full."""
+        least, most = RETRY_LIMITS_SECONDS
+        return QueueFullError(self.max_waiting, min(most, max(least, self.expected_wait_seconds / 2)))
+
     def submit(self, request: Request, now_seconds: float) -> None:
         """Put a request in the queue.
 
@@ -62,8 +67,7 @@ class Scheduler:
             DeadlineExceededError: its deadline will pass before its turn comes.
         """
         if self.num_waiting >= self.max_waiting:
-            least, most = RETRY_LIMITS_SECONDS
-            raise QueueFullError(self.max_waiting, min(most, max(least, self.expected_wait_seconds / 2)))
+            raise self.refusal()
         num_before = bisect.bisect_left(self._order, _place(request))
         wait = num_before * self._seconds_per_request
         if request.deadline_seconds is not None and wait and now_seconds + wait > request.deadline_seconds:

@@ -86,9 +86,19 @@ class Worker:
         """How much the engine has to do, and what it did goes to the metrics; from any thread."""
         self._observe_steps()
         load = self._engine.load()
-        # Those that came during the step that is under way; all of them, while an engine hangs.
-        num_unseen = max(0, len(self._subscribers) - load.num_running - sum(load.num_waiting.values()))
-        return replace(load, num_waiting={**load.num_waiting, "step": num_unseen})
+        return replace(load, num_waiting={**load.num_waiting, "step": self._num_unseen()})
+
+    def check_room(self) -> None:
+        """Before a text is begun.
+
+        Raises:
+            QueueFullError: the queue is nearly full.
+        """
+        self._engine.check_room(self._num_unseen())
+
+    def _num_unseen(self) -> int:
+        """Requests that came during the step that is under way; all of them, while an engine hangs."""
+        return max(0, len(self._subscribers) - self._engine.num_running - self._engine.num_waiting)
 
     def is_healthy(self, stall_seconds: float) -> bool:
         """Whether the engine's thread lives and, where it has work, has moved within that time."""
