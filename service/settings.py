@@ -53,7 +53,7 @@ class Settings:
     max_message_bytes: int = _setting(4 * 2**20, "size of one gRPC message", minimum=1024)
     max_metadata_bytes: int = _setting(8192, "size of the metadata of one RPC", minimum=1024)
     max_rpcs: int = _setting(4096, "RPCs answered at a time; more are refused", minimum=1)
-    max_streams_per_connection: int = _setting(256, "RPCs of one connection at a time; more wait there", minimum=1)
+    max_streams_per_connection: int = _setting(1024, "RPCs of one connection at a time; more wait there", minimum=1)
     max_http_connections: int = _setting(64, "connections of the HTTP port; more are closed", minimum=1)
 
     keepalive_seconds: float = _setting(60.0, "silence after which a connection is asked whether it lives", minimum=1)

@@ -47,6 +47,7 @@ OTHER_SERVICES = (
 CORE_MESSAGE_FACTOR, CORE_RPC_FACTOR = 2, 2
 """gRPC itself refuses messages only this many times as long, and RPCs so many times as many, as allowed: it cannot say
 what is wrong, and we can."""
+REFUSE_SECONDS = 0.3
 END_SECONDS = 2.0
 """For clients to get the status of what could not be finished."""
 
@@ -121,6 +122,9 @@ class Server:
             task.cancel()
         await asyncio.sleep(settings.drain_delay_seconds)
         self._edge.draining.set()
+        # grpc.aio drops a call that comes in the instant of its stop, and its client learns CANCELLED. Who asks now is
+        # told UNAVAILABLE, and asks elsewhere.
+        await asyncio.sleep(REFUSE_SECONDS)
         closing = asyncio.create_task(self._port.stop(settings.drain_seconds + 2 * END_SECONDS))
         if not await self._edge.idle(settings.drain_seconds):
             logger.warning("what is not finished after %.1f s is ended", settings.drain_seconds)
