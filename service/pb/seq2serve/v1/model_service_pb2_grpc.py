@@ -86,8 +86,9 @@ class ModelServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UnloadModel(self, request, context):
-        """Serves a model no more. Requests that have begun finish; returns without waiting for them. The model stays away
-        until it is loaded or its files change. NOT_FOUND where there is none of that name.
+        """Serves a model no more. Requests that have begun finish; returns without waiting for them, but not while another
+        model is being loaded. The model stays away until it is loaded or its files change. NOT_FOUND where there is none of
+        that name.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -29,12 +29,12 @@ class TranslationServiceStub:
     """Translates text.
 
     Errors carry google.rpc.Status details: always ErrorInfo (domain "seq2serve"); BadRequest with the field's name for
-    INVALID_ARGUMENT; RetryInfo for RESOURCE_EXHAUSTED, which means that the queue is full, or with QuotaFailure that the
-    client used what it may. NOT_FOUND: no such model or language pair. DEADLINE_EXCEEDED: the translation did not finish
-    in time; its work was stopped. UNAVAILABLE: the server is starting or shutting down, or the model was just unloaded;
-    retry, best on another replica. UNAUTHENTICATED, PERMISSION_DENIED: the server has a list of clients.
-    FAILED_PRECONDITION: a protected span was lost, and the request said SPAN_PROTECTION_REQUIRE. Every response has the
-    trailer x-request-id, which is the client's own where it sent one.
+    INVALID_ARGUMENT; RetryInfo for RESOURCE_EXHAUSTED, which means that the queue is full, that too many RPCs are running,
+    or with QuotaFailure that the client used what it may. NOT_FOUND: no such model or language pair. DEADLINE_EXCEEDED:
+    the translation did not finish in time; its work was stopped. UNAVAILABLE: the server is starting or shutting down, or
+    the model was just unloaded; retry, best on another replica. UNAUTHENTICATED, PERMISSION_DENIED: the server has a list
+    of clients. FAILED_PRECONDITION: a protected span was lost, and the request said SPAN_PROTECTION_REQUIRE. Every
+    response has the trailer x-request-id, which is the client's own where it sent one.
     """
 
     def __init__(self, channel):
@@ -74,12 +74,12 @@ class TranslationServiceServicer:
     """Translates text.
 
     Errors carry google.rpc.Status details: always ErrorInfo (domain "seq2serve"); BadRequest with the field's name for
-    INVALID_ARGUMENT; RetryInfo for RESOURCE_EXHAUSTED, which means that the queue is full, or with QuotaFailure that the
-    client used what it may. NOT_FOUND: no such model or language pair. DEADLINE_EXCEEDED: the translation did not finish
-    in time; its work was stopped. UNAVAILABLE: the server is starting or shutting down, or the model was just unloaded;
-    retry, best on another replica. UNAUTHENTICATED, PERMISSION_DENIED: the server has a list of clients.
-    FAILED_PRECONDITION: a protected span was lost, and the request said SPAN_PROTECTION_REQUIRE. Every response has the
-    trailer x-request-id, which is the client's own where it sent one.
+    INVALID_ARGUMENT; RetryInfo for RESOURCE_EXHAUSTED, which means that the queue is full, that too many RPCs are running,
+    or with QuotaFailure that the client used what it may. NOT_FOUND: no such model or language pair. DEADLINE_EXCEEDED:
+    the translation did not finish in time; its work was stopped. UNAVAILABLE: the server is starting or shutting down, or
+    the model was just unloaded; retry, best on another replica. UNAUTHENTICATED, PERMISSION_DENIED: the server has a list
+    of clients. FAILED_PRECONDITION: a protected span was lost, and the request said SPAN_PROTECTION_REQUIRE. Every
+    response has the trailer x-request-id, which is the client's own where it sent one.
     """
 
     def Translate(self, request, context):
@@ -99,8 +99,8 @@ class TranslationServiceServicer:
     def BatchTranslate(self, request_iterator, context):
         """Translate many texts over one stream. Results come as they finish, in any order, each with the id of its item; a
         failure of one item leaves the others alone. The server reads on as fast as it translates and as its answers are
-        read: read while you write. A server that shuts down reads no more, answers what it has read, and ends the stream with
-        UNAVAILABLE. A client that has used its quota is read more slowly.
+        read: read while you write. A server that shuts down reads no more, answers what it has begun, and ends the stream with
+        UNAVAILABLE: items without an answer were not accepted. A client that has used its quota is read more slowly.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -160,12 +160,12 @@ class TranslationService:
     """Translates text.
 
     Errors carry google.rpc.Status details: always ErrorInfo (domain "seq2serve"); BadRequest with the field's name for
-    INVALID_ARGUMENT; RetryInfo for RESOURCE_EXHAUSTED, which means that the queue is full, or with QuotaFailure that the
-    client used what it may. NOT_FOUND: no such model or language pair. DEADLINE_EXCEEDED: the translation did not finish
-    in time; its work was stopped. UNAVAILABLE: the server is starting or shutting down, or the model was just unloaded;
-    retry, best on another replica. UNAUTHENTICATED, PERMISSION_DENIED: the server has a list of clients.
-    FAILED_PRECONDITION: a protected span was lost, and the request said SPAN_PROTECTION_REQUIRE. Every response has the
-    trailer x-request-id, which is the client's own where it sent one.
+    INVALID_ARGUMENT; RetryInfo for RESOURCE_EXHAUSTED, which means that the queue is full, that too many RPCs are running,
+    or with QuotaFailure that the client used what it may. NOT_FOUND: no such model or language pair. DEADLINE_EXCEEDED:
+    the translation did not finish in time; its work was stopped. UNAVAILABLE: the server is starting or shutting down, or
+    the model was just unloaded; retry, best on another replica. UNAUTHENTICATED, PERMISSION_DENIED: the server has a list
+    of clients. FAILED_PRECONDITION: a protected span was lost, and the request said SPAN_PROTECTION_REQUIRE. Every
+    response has the trailer x-request-id, which is the client's own where it sent one.
     """
 
     @staticmethod
