@@ -123,13 +123,16 @@ def test_credentials_change_nothing_about_retries(serve: Serve, issued: Files, i
         echo.failures = [grpc.StatusCode.UNAVAILABLE] * 2
         assert client.translate("a") == "A"
         assert echo.tokens == ["Bearer secret"] * 3
-        echo.failures = [grpc.StatusCode.UNAVAILABLE] * 2
+        echo.failures = [grpc.StatusCode.UNAVAILABLE]
+        with pytest.raises(grpc.RpcError) as away:  # what a stream of texts has sent is gone
+            list(client.translate_all(["a"]))
+        assert away.value.code() is grpc.StatusCode.UNAVAILABLE
         assert list(client.translate_all(["a"])) == ["A"]
         echo.failures = [grpc.StatusCode.UNAUTHENTICATED]
         with pytest.raises(grpc.RpcError) as refused:
             client.translate("a")
         assert refused.value.code() is grpc.StatusCode.UNAUTHENTICATED
-    assert len(echo.tokens) == 7
+    assert len(echo.tokens) == 6
 
 
 def test_parts_that_do_not_fit() -> None:
