@@ -161,7 +161,7 @@ class Client(Connection):
                 yield response.delta.text
 
     def translate_all(self, texts: Iterable[str]) -> Iterator[str]:
-        """Translations of many texts, in their order, over one stream that is not tried again where the service is away.
+        """Translations of many texts, in order, over one stream, which is not tried again if the service is away.
 
         Raises:
             LineError: an item failed; the message says which and why.
