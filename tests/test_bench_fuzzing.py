@@ -177,7 +177,7 @@ def test_good_outcomes_have_no_problems() -> None:
         (dataclasses.replace(REFUSED, trailers=trailers(grpc.StatusCode.NOT_FOUND)), "details of 5"),
         (dataclasses.replace(REFUSED, trailers=((DETAILS_KEY, b""),)), "without ErrorInfo"),
         (dataclasses.replace(REFUSED, trailers=trailers(REFUSED.code, field="")), "names no field"),
-        (dataclasses.replace(REFUSED, message="/work/main/service"), "holds '/work'"),
+        (dataclasses.replace(REFUSED, message="/usr/lib/service"), "holds '/usr'"),
         (dataclasses.replace(REFUSED, code=grpc.StatusCode.INTERNAL), "status INTERNAL"),
         (dataclasses.replace(REFUSED, code=grpc.StatusCode.DEADLINE_EXCEEDED, trailers=()), "without details"),
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from pathlib import Path
 
 import grpc
 from google.protobuf.message import DecodeError
@@ -14,7 +15,8 @@ from bench.fuzzing.calls import CALL_SECONDS, Call, Outcome
 
 DETAILS_KEY = "grpc-status-details-bin"
 DOMAIN = "seq2serve"
-SECRETS = ("/work", "/usr", "/home", "/tmp", "site-packages", "Traceback", ".py")  # noqa: S108 - looked for, not used
+REPOSITORY = str(Path(__file__).resolve().parents[2])
+SECRETS = (REPOSITORY, "/usr", "/home", "/tmp", "site-packages", "Traceback", ".py")  # noqa: S108 - looked for, not used
 """What answers never hold, unless it was in the request."""
 
 NEVER = frozenset({grpc.StatusCode.UNKNOWN, grpc.StatusCode.INTERNAL, grpc.StatusCode.DATA_LOSS})

@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from typing import TypeAlias
 
 import grpc
-from google.rpc import error_details_pb2, status_pb2
 
 from bench.reliability.questions import Kind, Question
 from service.pb.seq2serve.v1 import translation_service_pb2 as pb
@@ -108,14 +107,3 @@ async def first_delta_then_cancel(stub: Stub, text: str, after_seconds: float | 
     else:
         await asyncio.sleep(after_seconds)
     call.cancel()
-
-
-def retry_delay_seconds(error: grpc.aio.AioRpcError) -> float | None:
-    """When the service says to try again: google.rpc.RetryInfo; None where it does not say."""
-    for key, value in error.trailing_metadata() or ():
-        if key == "grpc-status-details-bin":
-            for detail in status_pb2.Status.FromString(value).details:
-                info = error_details_pb2.RetryInfo()
-                if detail.Unpack(info):
-                    return float(info.retry_delay.ToNanoseconds() / 1e9)
-    return None

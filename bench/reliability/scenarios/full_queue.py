@@ -6,10 +6,11 @@ import asyncio
 
 import grpc
 
-from bench.reliability.calls import connected, retry_delay_seconds, translate
+from bench.reliability.calls import connected, translate
 from bench.reliability.ground import Ground, Result
 from bench.reliability.questions import Question
 from bench.reliability.tally import HANG_SECONDS, Asker, Status, Tally
+from service.client.bulk.requests import retry_delay_seconds
 
 NAME = "full_queue"
 NUM_REQUESTS = 300

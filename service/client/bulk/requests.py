@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -130,8 +130,10 @@ class _Attempts:
 
 def retry_delay_seconds(error: grpc.RpcError | None) -> float | None:
     """How long the service asks to wait: RetryInfo in the details of a status; None where it does not say."""
-    metadata: Sequence[tuple[str, Any]] = error.trailing_metadata() if isinstance(error, grpc.Call) else ()
-    for key, value in metadata or ():
+    if not isinstance(error, grpc.Call | grpc.aio.AioRpcError):
+        return None
+    metadata: Iterable[tuple[str, Any]] = error.trailing_metadata() or ()
+    for key, value in metadata:
         if key == "grpc-status-details-bin":
             for detail in status_pb2.Status.FromString(value).details:
                 info = error_details_pb2.RetryInfo()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import grpc
@@ -12,18 +11,7 @@ from cryptography.hazmat.primitives import serialization
 
 from service.client import Client, Credentials
 from service.client.catalogs.remote import RemoteTranslator
-from tests.service.echo import Files, Serve, issue, serving
-
-
-@pytest.fixture(scope="module")
-def issued(tmp_path_factory: pytest.TempPathFactory) -> Files:
-    return issue(tmp_path_factory.mktemp("tls"))
-
-
-@pytest.fixture
-def serve() -> Iterator[Serve]:
-    with serving() as start:
-        yield start
+from tests.service.credentials.echo import Files, Serve
 
 
 def use(address: str, credentials: Credentials | None) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import grpc
@@ -10,18 +9,7 @@ import pytest
 
 from service.client.__main__ import main
 from tests.service.catalogs.fake import HEADER
-from tests.service.echo import Files, Serve, issue, serving
-
-
-@pytest.fixture(scope="module")
-def issued(tmp_path_factory: pytest.TempPathFactory) -> Files:
-    return issue(tmp_path_factory.mktemp("tls"))
-
-
-@pytest.fixture
-def serve() -> Iterator[Serve]:
-    with serving() as start:
-        yield start
+from tests.service.credentials.echo import Files, Serve
 
 
 @pytest.fixture
