@@ -12,6 +12,11 @@ DEADLINE_SLACK_SECONDS = 0.05
 """Clients give up at their own deadline, which is over a little before ours: who goes that short before it is late."""
 
 
+def is_over(remaining_seconds: float | None) -> bool:
+    """Whether a deadline has passed for whoever set it; None: there is none."""
+    return remaining_seconds is not None and remaining_seconds < DEADLINE_SLACK_SECONDS
+
+
 @dataclass(frozen=True)
 class FieldViolation:
     """What is wrong with one request field, named as in the proto: `decoding.beam_size`."""

@@ -14,7 +14,7 @@ from service.api.edge import Edge
 from service.api.rpc import Context, Method, Rpc
 from service.api.status import abort, foreseen, is_foreseen
 from service.api.wire import parser
-from service.errors import DEADLINE_SLACK_SECONDS, UnknownMethodError
+from service.errors import UnknownMethodError, is_over
 
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 
@@ -68,12 +68,9 @@ class _Door:
         try:
             self._admit(rpc, context, held)
             yield rpc
-            code = _own_code(context)
         except BaseException as error:
             code, failure = _code_of_end(context), error
             if not is_foreseen(error):
-                if isinstance(error, grpc.aio.AbortError):
-                    code = _own_code(context)
                 raise
             failure = foreseen(error)  # type: ignore[arg-type]
             code = failure.status
@@ -96,15 +93,8 @@ class _Door:
 
 def _code_of_end(context: Context) -> grpc.StatusCode:
     """Of an RPC that gRPC cancelled: by its client, or because its time was over."""
-    remaining = context.time_remaining()
-    is_late = remaining is not None and remaining < DEADLINE_SLACK_SECONDS
+    is_late = is_over(context.time_remaining())
     return grpc.StatusCode.DEADLINE_EXCEEDED if is_late else grpc.StatusCode.CANCELLED
-
-
-def _own_code(context: Context) -> grpc.StatusCode:
-    """The code that a handler set by itself, as that of health does."""
-    code: Any = context.code()
-    return code if isinstance(code, grpc.StatusCode) else grpc.StatusCode.OK
 
 
 def _kind(handler: Any) -> str:

@@ -12,7 +12,7 @@ from service.engine.kv_cache import Continuation, KVCache, Row
 from service.engine.runner import Runner
 from service.engine.scheduler import Scheduler
 from service.engine_report import EngineLoad, StepReport
-from service.errors import DEADLINE_SLACK_SECONDS, DeadlineExceededError, EngineError, InvalidRequestError
+from service.errors import DeadlineExceededError, EngineError, InvalidRequestError, is_over
 from service.request import Event, FailedEvent, FinishedEvent, Request, Timing, TokensEvent
 from service.search.factory import build_search
 from service.search.hypothesis import Search
@@ -125,7 +125,7 @@ class Engine:
         if running is None:
             return self._scheduler.cancel(request_id)
         deadline = running.request.deadline_seconds
-        is_late = deadline is not None and deadline - self._clock() < DEADLINE_SLACK_SECONDS
+        is_late = deadline is not None and is_over(deadline - self._clock())
         self._discard(running, "deadline" if is_late else "cancelled")
         return True
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from service import request_context
 from service.engine.engine import Engine
 from service.engine_report import EngineLoad, StepReport
-from service.errors import DEADLINE_SLACK_SECONDS, DeadlineExceededError, EngineError, ServiceError, ShuttingDownError
+from service.errors import DeadlineExceededError, EngineError, ServiceError, ShuttingDownError, is_over
 from service.metrics.engine_metrics import EngineMetrics
 from service.metrics.families import Metrics
 from service.request import DecodingOptions, Event, FailedEvent, FinishedEvent, Priority, Request, TokensEvent
@@ -250,5 +250,5 @@ class Worker:
 
 def reason_to_leave(deadline_seconds: float | None) -> str:
     """Why somebody waits no more: the deadline, on the clock of time.monotonic, or a change of mind."""
-    is_late = deadline_seconds is not None and deadline_seconds - time.monotonic() < DEADLINE_SLACK_SECONDS
+    is_late = deadline_seconds is not None and is_over(deadline_seconds - time.monotonic())
     return DeadlineExceededError.reason if is_late else "CANCELLED"
