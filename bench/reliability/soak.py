@@ -15,24 +15,34 @@ from bench.reliability.tally import Asker, Tally
 
 NAME = "soak"
 LOAD = 0.8
+ROUND_MINUTES = 5.0
+SHARE_MEASURED = 0.15
+"""Of a round, at the beginning, at full load."""
 NUM_CLIENTS = 32
 NUM_CONNECTIONS = 4
 
 
 async def run(ground: Ground, minutes: float) -> Result:
-    """Measure what the service can do, then have that much less arrive at random (a Poisson process).
+    """In rounds: measure what the service can do, then have that much less arrive at random (a Poisson process).
+
+    A virtual machine is not equally fast all the time: what was 80 % half an hour ago may be more than all now.
 
     Args:
         ground: what is asked and answered.
-        minutes: of the arrivals.
+        minutes: of all rounds.
     """
-    tally, warm_up = Tally(), Tally()
+    tally, at_capacity, mix = Tally(), Tally(), Mix(ground.random())
+    num_rounds = max(1, round(minutes / ROUND_MINUTES))
+    seconds = minutes * 60 / num_rounds
+    capacities: list[float] = []
     async with ground.service(tally) as service:
-        capacity = await _capacity(ground, service, warm_up, ground.amount(20.0, 60.0))
-        tally.fault(await service.wait_until_idle())
         memory = MemoryRecord()
         watching = asyncio.create_task(memory.watch(lambda: service.resident_bytes))
-        rate = await _arrivals(ground, service, tally, LOAD * capacity, minutes * 60)
+        for _ in range(num_rounds):
+            capacities.append(await _capacity(ground, service, mix, at_capacity, seconds * SHARE_MEASURED))
+            tally.fault(await service.wait_until_idle())
+            rate = LOAD * capacities[-1]
+            await _arrivals(ground, service, mix, tally, rate, seconds * (1 - SHARE_MEASURED))
         watching.cancel()
         await watching
     slope = memory.slope
@@ -41,16 +51,17 @@ async def run(ground: Ground, minutes: float) -> Result:
     counts = ", ".join(f"{number} {status}" for status, number in sorted(tally.statuses.items()))
     p50, p95, p99 = (tally.percentile(percent) for percent in (50, 95, 99))
     figures = (
-        f"{minutes:g} minutes at {rate:.0f} of {capacity:.0f} requests/s: {counts}; {tally.num_wrong} wrong, "
-        f"{len(tally.faults)} faults in all; p50 {p50:.0f}, p95 {p95:.0f}, p99 {p99:.0f} ms; "
+        f"{minutes:g} minutes, {LOAD:.0%} of {min(capacities):.0f} to {max(capacities):.0f} requests/s: {counts}; "
+        f"{tally.num_wrong} wrong, {len(tally.faults)} faults in all; p50 {p50:.0f}, p95 {p95:.0f}, p99 {p99:.0f} ms; "
+        f"while measuring: {at_capacity.figures()}, {at_capacity.num_wrong} wrong; "
         f"memory {memory.mebibytes[0]:.0f} to {memory.mebibytes[-1]:.0f} MiB, {slope}"
     )
-    return Result(NAME, figures, (*warm_up.faults, *tally.faults))
+    return Result(NAME, figures, (*at_capacity.faults, *tally.faults))
 
 
-async def _capacity(ground: Ground, service: ServiceProcess, tally: Tally, seconds: float) -> float:
+async def _capacity(ground: Ground, service: ServiceProcess, mix: Mix, tally: Tally, seconds: float) -> float:
     """Requests per second of clients that wait for their answers."""
-    mix, started, num_done = Mix(ground.random()), time.perf_counter(), 0
+    started, num_done = time.perf_counter(), 0
 
     async def go_on(asker: Asker) -> None:
         nonlocal num_done
@@ -64,11 +75,11 @@ async def _capacity(ground: Ground, service: ServiceProcess, tally: Tally, secon
         return num_done / (time.perf_counter() - started)
 
 
-async def _arrivals(ground: Ground, service: ServiceProcess, tally: Tally, rate: float, seconds: float) -> float:
-    """Latencies count from when a request was due. Gives the rate at which they came."""
-    rng = ground.random()
-    mix = Mix(rng)
-    num_sent, due = 0, 0.0
+async def _arrivals(
+    ground: Ground, service: ServiceProcess, mix: Mix, tally: Tally, rate: float, seconds: float
+) -> None:
+    """Latencies count from when a request was due."""
+    rng, num_sent, due = ground.random(), 0, 0.0
     async with AsyncExitStack() as stack:
         askers = await _askers(stack, ground, service, tally)
         started = time.perf_counter()
@@ -77,7 +88,6 @@ async def _arrivals(ground: Ground, service: ServiceProcess, tally: Tally, rate:
                 await asyncio.sleep(started + due - time.perf_counter())
                 group.create_task(mix.ask(askers[num_sent % len(askers)], started + due))
                 num_sent += 1
-    return num_sent / seconds
 
 
 async def _askers(stack: AsyncExitStack, ground: Ground, service: ServiceProcess, tally: Tally) -> list[Asker]:

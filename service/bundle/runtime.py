@@ -52,6 +52,8 @@ class Runtime:
         options = ort.SessionOptions()
         options.use_per_session_threads = False
         options.log_severity_level = 3
+        # It would remember a plan of memory for every shape, and no two batches have the same.
+        options.enable_mem_pattern = False
         # Graphs are quantised as they should run; ONNX Runtime would move the quantisation about.
         options.add_session_config_entry("session.disable_quant_qdq", "1")
         # Weights outside of the graph would not be verified.

@@ -54,7 +54,8 @@ class KVCache:
         self.source_capacity = source_capacity
         self.target_capacity = target_capacity
         self.arrays: dict[str, Array] = {
-            array.name: np.zeros(array.buffer_shape(max_rows, source_capacity, target_capacity), DTYPES[array.dtype])
+            # Written once, so that the memory is had now and not row by row: np.zeros only promises it.
+            array.name: np.full(array.buffer_shape(max_rows, source_capacity, target_capacity), 0, DTYPES[array.dtype])
             for array in spec
         }
         self.token_ids = np.zeros(max_rows, np.int64)
