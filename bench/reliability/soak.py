@@ -16,8 +16,7 @@ from bench.reliability.tally import Asker, Tally
 NAME = "soak"
 LOAD = 0.8
 ROUND_MINUTES = 5.0
-SHARE_MEASURED = 0.15
-"""Of a round, at the beginning, at full load."""
+"""Of arrivals; before them the load is full for a moment."""
 NUM_CLIENTS = 32
 NUM_CONNECTIONS = 4
 
@@ -29,20 +28,19 @@ async def run(ground: Ground, minutes: float) -> Result:
 
     Args:
         ground: what is asked and answered.
-        minutes: of all rounds.
+        minutes: of arrivals, in all.
     """
     tally, at_capacity, mix = Tally(), Tally(), Mix(ground.random())
     num_rounds = max(1, round(minutes / ROUND_MINUTES))
-    seconds = minutes * 60 / num_rounds
     capacities: list[float] = []
     async with ground.service(tally) as service:
         memory = MemoryRecord()
         watching = asyncio.create_task(memory.watch(lambda: service.resident_bytes))
         for _ in range(num_rounds):
-            capacities.append(await _capacity(ground, service, mix, at_capacity, seconds * SHARE_MEASURED))
+            capacities.append(await _capacity(ground, service, mix, at_capacity, ground.amount(15.0, 45.0)))
             tally.fault(await service.wait_until_idle())
             rate = LOAD * capacities[-1]
-            await _arrivals(ground, service, mix, tally, rate, seconds * (1 - SHARE_MEASURED))
+            await _arrivals(ground, service, mix, tally, rate, minutes * 60 / num_rounds)
         watching.cancel()
         await watching
     slope = memory.slope
