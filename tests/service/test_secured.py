@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from hashlib import sha256
 from pathlib import Path
 
@@ -61,6 +62,12 @@ def channel_to(address: str, files: dict[str, str]) -> grpc.aio.Channel:
 
 def token(name: str) -> tuple[tuple[str, str], ...]:
     return (("authorization", f"Bearer {TOKENS[name]}"),)
+
+
+def allow(num_tokens: int, files: dict[str, str]) -> None:
+    """Change what the small client may use in a minute."""
+    clients = Path(files["clients"])
+    clients.write_text(clients.read_text().replace("tokens_per_minute = 20", f"tokens_per_minute = {num_tokens}"))
 
 
 async def test_clients_do_what_they_may_and_nobody_else_does_anything(serve: Serve, files: dict[str, str]) -> None:
@@ -122,6 +129,30 @@ async def test_a_client_has_as_many_requests_at_a_time_as_it_may(
         assert (await first).results
         assert (await stub.Translate(CAT, metadata=token("small"))).results
     assert raised.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert detail(raised.value, error_details_pb2.QuotaFailure).violations[0].subject == "max_concurrent_requests"
+
+
+async def test_a_stream_of_items_counts_as_one_request_and_its_items_wait_for_the_quota(
+    serve: Serve, files: dict[str, str]
+) -> None:
+    allow(600, files)
+    item = pb.BatchItem(text="cat dog bird tree\n" * 123)
+    async with serve(**files) as (server, _), channel_to(server.grpc_address, files) as channel:
+        stub = pb_grpc.TranslationServiceStub(channel)
+        stream = stub.BatchTranslate(metadata=token("small"))
+        await stream.write(pb.BatchTranslateRequest(config=pb.BatchConfig(model_selection=EXACT)))
+        await stream.write(pb.BatchTranslateRequest(items=[item]))
+        debt = (await stream.read()).result.num_source_tokens - 600
+        with pytest.raises(grpc.aio.AioRpcError) as raised:
+            await stub.Translate(CAT, metadata=token("small"))
+        started = time.monotonic()
+        await stream.write(pb.BatchTranslateRequest(items=[pb.BatchItem(text="cat")]))
+        await stream.done_writing()
+        assert (await stream.read()).result.hypotheses[0].text == "katu"
+        waited = time.monotonic() - started
+        assert await stream.code() == grpc.StatusCode.OK
+    assert debt > 5
+    assert waited > debt / 10 - 1  # 600 tokens a minute are ten a second, and it began to flow in before
     assert detail(raised.value, error_details_pb2.QuotaFailure).violations[0].subject == "max_concurrent_requests"
 
 
