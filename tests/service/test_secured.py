@@ -186,3 +186,15 @@ async def test_a_request_is_traced_from_its_caller_to_its_tokens(
     told = attributes(rpc.attributes)
     assert (told["seq2serve.client"], told["seq2serve.request_id"]) == ("reader", "r-1")
     assert "cat" not in str(rpc) + str(sentence)
+
+
+async def test_a_sentence_whose_time_is_over_is_traced_too(
+    serve: Serve, collector: Collector, brake: threading.Event
+) -> None:
+    async with serve(otlp_endpoint=collector.endpoint) as (_, channel):
+        brake.clear()
+        with pytest.raises(grpc.aio.AioRpcError):
+            await pb_grpc.TranslationServiceStub(channel).Translate(CAT, timeout=0.3)
+        brake.set()
+    await eventually(lambda: "translate sentence" in collector.spans)
+    assert attributes(collector.spans["translate sentence"].attributes)["error.type"] == "DEADLINE_EXCEEDED"
