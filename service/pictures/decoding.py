@@ -6,6 +6,7 @@ H height, W width.
 
 from __future__ import annotations
 
+import warnings
 from io import BytesIO
 
 import numpy as np
@@ -19,9 +20,9 @@ FORMATS = ("PNG", "JPEG")
 MAX_SCANS = 32
 """Of a progressive JPEG, which has ten or so: each goes over all of the picture, and takes a few bytes of the file."""
 _START_OF_SCAN = b"\xff\xda"
-_ORIENTATION = 0x0112
+_ORIENTATION_TAG = 0x0112
 # What brings a picture upright that EXIF says a camera turned.
-_UPRIGHT = {
+_UPRIGHT: dict[object, Image.Transpose] = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -34,6 +35,8 @@ _ON_THE_SIDE = (5, 6, 7, 8)
 
 # Its own limit would only warn, and is no business of other users of the library; ours is checked below.
 Image.MAX_IMAGE_PIXELS = None
+# It tells of EXIF that is damaged, which is the client's, and not for our standard error.
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
 
 def decode(content: bytes, height: int, width: int, max_pixels: int) -> NDArray[np.uint8]:
@@ -73,12 +76,21 @@ def _check(picture: Image.Image, content: bytes, max_pixels: int) -> None:
 
 
 def _pixels(picture: Image.Image, height: int, width: int) -> NDArray[np.uint8]:
-    orientation = picture.getexif().get(_ORIENTATION)
+    picture.load()  # what is damaged is told here, and not where EXIF is forgiven
+    orientation = _orientation(picture)
     size = (height, width) if orientation in _ON_THE_SIDE else (width, height)
     stretched = _on_white(_with_8_bits(picture)).resize(size, Image.Resampling.BILINEAR)
     if orientation in _UPRIGHT:
         stretched = stretched.transpose(_UPRIGHT[orientation])
     return np.asarray(stretched, np.uint8)
+
+
+def _orientation(picture: Image.Image) -> object:
+    """What EXIF says; a picture can be seen though what a camera wrote beside it is damaged."""
+    try:
+        return picture.getexif().get(_ORIENTATION_TAG)
+    except Exception:  # see `decode`
+        return None
 
 
 def _with_8_bits(picture: Image.Image) -> Image.Image:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import struct
 import threading
 import zlib
@@ -100,6 +101,12 @@ def test_a_turned_picture_is_turned_back(orientation: int, kind: str) -> None:
     assert np.abs(found - [60 * "_abcd".index(corner) for corner in upright]).max() <= 2
 
 
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
+@pytest.mark.parametrize("exif", [b"Exif\0\0nonsense", b"Exif\0\0MM\0*\0\0\0\x08\xff\xff", b"Exif\0\0"])
+def test_a_picture_is_seen_though_its_exif_is_damaged(exif: bytes) -> None:
+    assert pixels(encoded(CORNERS, "JPEG", exif=exif), 32, 32)[0, 0, 0] == pytest.approx(60, abs=2)
+
+
 def test_all_of_a_picture_is_stretched() -> None:
     halves = Image.fromarray(np.repeat(np.array([[0] * 60 + [255] * 60], np.uint8), 10, axis=0))
     found = pixels(encoded(halves), 20, 20)[..., 0]
@@ -120,7 +127,7 @@ def test_of_several_pictures_in_a_jpeg_the_first_is_taken() -> None:
         (lambda: encoded(PICTURE, "GIF"), "is neither PNG nor JPEG"),
         (lambda: encoded(PICTURE, "BMP"), "is neither PNG nor JPEG"),
         (lambda: encoded(PICTURE, "TIFF"), "is neither PNG nor JPEG"),
-        (lambda: encoded(PICTURE)[:20], "is neither PNG nor JPEG"),
+        (lambda: encoded(PICTURE)[:20], "is damaged or cut short"),
         (lambda: raw_png(0, 8, white_sheet(0)), "is neither PNG nor JPEG"),
         (lambda: encoded(PICTURE)[:-200], "is damaged or cut short"),
         (lambda: encoded(PICTURE, "JPEG")[:-300], "is damaged or cut short"),
@@ -159,8 +166,6 @@ async def test_more_pictures_than_may_wait_are_refused(monkeypatch: pytest.Monke
         return COLORS
 
     monkeypatch.setattr(decoder_module, "decode", slow)
-    import asyncio
-
     decoder = PictureDecoder(Settings(max_waiting=3))
     tasks = [asyncio.create_task(decoder.decode(b"x", 30, 40)) for _ in range(3)]
     await asyncio.sleep(0)
