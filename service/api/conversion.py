@@ -6,7 +6,9 @@ import math
 import secrets
 from collections.abc import Sequence
 
+from service.api.alignment import align_text, links_of
 from service.api.decoding import Decoding, SpanProtection
+from service.api.explainer import Turns
 from service.api.served_model import ServedModel
 from service.api.text_translation import TextTranslation
 from service.errors import FieldViolation, InvalidRequestError
@@ -226,19 +228,27 @@ class _Checks:
 
 
 async def result_of(
-    model: ServedModel, translations: Sequence[TextTranslation], decoding: Decoding, wanted: pb.ReturnOptions
+    model: ServedModel,
+    translations: Sequence[TextTranslation],
+    decoding: Decoding,
+    wanted: pb.ReturnOptions,
+    turns: Turns | None,
 ) -> pb.TranslationResult:
-    """The translations of one text, best first, as clients get them."""
+    """The translations of one text, best first, as clients get them; `turns` where alignments are wanted."""
     best = translations[0]
     return pb.TranslationResult(
-        hypotheses=[await _hypothesis_of(model, translated, decoding, wanted) for translated in translations],
+        hypotheses=[await _hypothesis_of(model, translated, decoding, wanted, turns) for translated in translations],
         num_source_tokens=sum(len(sentence.source_ids) for sentence in best.sentences),
         num_target_tokens=sum(len(sentence.translation.token_ids) for sentence in best.sentences),
     )
 
 
 async def _hypothesis_of(
-    model: ServedModel, translated: TextTranslation, decoding: Decoding, wanted: pb.ReturnOptions
+    model: ServedModel,
+    translated: TextTranslation,
+    decoding: Decoding,
+    wanted: pb.ReturnOptions,
+    turns: Turns | None,
 ) -> pb.Hypothesis:
     hypothesis = pb.Hypothesis(text=translated.text, finish_reason=_FINISH_REASONS[translated.finish_reason])
     hypothesis.applied_terms.extend(
@@ -256,17 +266,8 @@ async def _hypothesis_of(
         for sentence in translated.sentences:
             ids = (*sentence.translation.token_ids, model.manifest.vocabulary.end_id)
             hypothesis.tokens.extend(tokens_of(model, ids, sentence.translation.token_log_probs))
-    if wanted.alignment:
-        hypothesis.alignment.extend(
-            pb.AlignmentLink(
-                source_begin=span.source_begin,
-                source_end=span.source_end,
-                target_begin=span.target_begin,
-                target_end=span.target_end,
-                weight=span.weight,
-            )
-            for span in await model.align(translated)
-        )
+    if turns is not None:
+        hypothesis.alignment.extend(links_of(await align_text(model, translated, turns)))
     return hypothesis
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from service.api.alignment import align_text
 from service.api.conversion import decoding_of
 from service.api.served_model import ServedModel
 from service.errors import BundleError
@@ -31,7 +32,8 @@ async def warm_up(model: ServedModel) -> WarmUp:
     try:
         decoding = decoding_of(pb.DecodingOptions(), model, Priority.INTERACTIVE)
         best = (await model.translate(text, decoding, None))[0]
-        await model.align(best)
+        with model.explaining() as turns:
+            await align_text(model, best, turns)
     except Exception as error:  # whatever a graph of other shapes leads to
         raise BundleError(f"{model.manifest.name} {model.manifest.version} cannot run: {error}") from error
     return WarmUp(text, best.text)

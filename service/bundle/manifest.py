@@ -143,6 +143,19 @@ class LanguagePair(_Section, frozen=True):
         return f"{self.source_language} → {self.target_language}"
 
 
+class Alignment(_Section, frozen=True):
+    """Which of the decoder's attention tells best what a target token comes from; chosen at export on held-out text."""
+
+    layer: NonNegative | None = None
+    """None: the mean of all layers and heads."""
+    head: NonNegative | None = None
+    """None: the mean of the layer's heads."""
+
+    def __post_init__(self) -> None:
+        if self.layer is None and self.head is not None:
+            raise ValueError("alignment: a head needs its layer")
+
+
 class Manifest(_Section, frozen=True):
     """The content of manifest.json."""
 
@@ -163,6 +176,8 @@ class Manifest(_Section, frozen=True):
     language_pairs: Annotated[tuple[LanguagePair, ...], msgspec.Meta(min_length=1)] | msgspec.UnsetType = msgspec.UNSET
     """In place of the two languages, where there are several pairs or one that needs a prefix."""
     protected_spans: ProtectedSpans = ProtectedSpans()
+    alignment: Alignment | msgspec.UnsetType = msgspec.UNSET
+    """Absent: nobody has chosen; alignments are drawn from the mean of the last layer's heads."""
 
     def __post_init__(self) -> None:
         num_unset = (self.source_language, self.target_language).count(msgspec.UNSET)
