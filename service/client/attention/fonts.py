@@ -33,7 +33,7 @@ def directories() -> list[Path]:
 
 
 def font_for(text: str, file: Path | None = None, places: Sequence[Path] | None = None) -> ImageFont.FreeTypeFont:
-    """A font that has every character of a text.
+    """A font that has every letter and digit of a text; of signs such as emoji, no text font has all.
 
     Args:
         text: to be written.
@@ -43,7 +43,7 @@ def font_for(text: str, file: Path | None = None, places: Sequence[Path] | None 
     Raises:
         FontError: there is none; the message names a character and a way out.
     """
-    characters = "".join(sorted({character for character in text if not character.isspace()}))
+    characters = "".join(sorted({character for character in text if character.isalnum()}))
     if file is not None:
         font = _open(file)
         if font is None:
