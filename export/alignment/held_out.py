@@ -64,26 +64,20 @@ def of_files(bundle: Bundle, specifications: Sequence[str]) -> list[HeldOutPair]
 def _texts(
     bundle: Bundle, languages: language_pairs.LanguagePair | None, file: str
 ) -> Iterator[tuple[str, str, LanguagePair]]:
-    pairs = bundle.manifest.pairs
-    if languages is not None:
-        pairs = tuple(
-            pair
-            for pair in pairs
-            if (pair.source_language, pair.target_language) == (languages.source, languages.target)
-        )
-        if not pairs:
-            told = ", ".join(pair.name for pair in bundle.manifest.pairs)
-            raise ValueError(f"the model does not translate {languages.name}; it translates {told}")
-    tags = language_pairs.tags([language_pairs.LanguagePair(p.source_language, p.target_language) for p in pairs])
+    pairs = {
+        language_pairs.LanguagePair(pair.source_language, pair.target_language): pair for pair in bundle.manifest.pairs
+    }
+    if languages is not None and languages not in pairs:
+        told = ", ".join(pair.name for pair in bundle.manifest.pairs)
+        raise ValueError(f"the model does not translate {languages.name}; it translates {told}")
+    tags = language_pairs.tags(list(pairs))
     for read in read_input(file):
-        if len(pairs) == 1:
-            yield read.source, read.target, pairs[0]
-            continue
         tag, _, rest = read.source.partition(" ")
-        known = [pair for pair in pairs if tags[pair.target_language] == tag]
+        tagged = [pair for pair in pairs if tags.get(pair.target) == tag]
+        known = [languages] if languages is not None else tagged or list(pairs)
         if len(known) != 1:
             raise ValueError("a model of several language pairs needs the languages: en-de:FILE")
-        yield rest, read.target, known[0]
+        yield rest if known[0] in tagged else read.source, read.target, pairs[known[0]]
 
 
 def _encoded(bundle: Bundle, source: str, target: str, pair: LanguagePair) -> HeldOutPair:
