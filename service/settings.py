@@ -47,6 +47,12 @@ class Settings:
     max_memory_mebibytes: int = _setting(0, "weights and KV caches of all models together, by fewer rows; 0: no limit")
     max_beam_size: int = _setting(8, "hypotheses of one sentence, at most max_rows", minimum=1)
     max_waiting: int = _setting(1024, "sentences that may wait, for each model; more are refused", minimum=1)
+    max_explain_runs: int = _setting(
+        1, "scores, attention and alignments computed at a time, for each model", minimum=1
+    )
+    max_explain_requests: int = _setting(
+        256, "requests for scores, attention or alignments under way, for each model; more are refused", minimum=1
+    )
     max_encoder_tokens: int = _setting(2048, "source tokens, padding included, encoded between two steps", minimum=1)
     max_texts: int = _setting(128, "texts in one request", minimum=1)
     max_text_characters: int = _setting(20_000, "characters in one text", minimum=1)

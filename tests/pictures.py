@@ -28,11 +28,10 @@ from service.bundle.manifest import (
     Files,
     Limits,
     Manifest,
-    Parity,
-    Training,
     VocabularySpec,
     describe_file,
 )
+from service.bundle.provenance import Parity, Training
 from training.model_settings import RnnSettings
 from training.recurrent_encoder import EncodedSource
 from training.rnn import Rnn

@@ -28,15 +28,14 @@ class WordAttention:
     """Of the S cells, row by row; they sum to one. Empty for a model without attention."""
 
 
-def words_of(text: str, offsets: Sequence[tuple[int, int]], cross_attention: NDArray[Any]) -> list[WordAttention]:
+def words_of(text: str, offsets: Sequence[tuple[int, int]], weights: NDArray[Any] | None) -> list[WordAttention]:
     """The words of a caption.
 
     Args:
         text: of the caption.
         offsets: begin and end of each of the T tokens in it.
-        cross_attention: (layers, heads, T, S); of a model without attention no layers.
+        weights: (T, S), the attention; None for a model without.
     """
-    weights = cross_attention[-1].mean(axis=0, dtype=np.float64) if len(cross_attention) else None
     return [
         WordAttention(text[begin:end], begin, end, () if weights is None else _looked_at(begin, end, offsets, weights))
         for begin, end in word_spans(text)
@@ -62,12 +61,10 @@ def _is_punctuation(character: str) -> bool:
     return unicodedata.category(character).startswith("P")
 
 
-def _looked_at(
-    begin: int, end: int, offsets: Sequence[tuple[int, int]], weights: NDArray[np.float64]
-) -> tuple[float, ...]:
+def _looked_at(begin: int, end: int, offsets: Sequence[tuple[int, int]], weights: NDArray[Any]) -> tuple[float, ...]:
     """The mean over the tokens that hold a part of the word."""
     tokens = [index for index, (first, last) in enumerate(offsets) if first < end and begin < last]
-    summed = weights[tokens].sum(axis=0)
+    summed = weights[tokens].sum(axis=0, dtype=np.float64)
     total = summed.sum()
     # Weights of local attention sum to less; of cells that are all far away, to nothing.
     return tuple((summed / total if total > 0 else np.full(len(summed), 1 / len(summed))).tolist())

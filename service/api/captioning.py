@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass, replace
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from service.api.caption_words import WordAttention, words_of
 from service.api.decoding import Decoding
-from service.api.explanation import explain_picture
+from service.api.explainer import Turns
+from service.api.explanation import aligning_weights, explain_picture
 from service.api.served_model import ServedModel
 from service.errors import InvalidRequestError
 from service.request import DecodingOptions, Picture, Translation
@@ -67,13 +68,15 @@ async def caption(
     return tuple(Caption(decode(found.token_ids[NUM_TAGS:]), found) for found in event.translations)
 
 
-async def attended_words(model: ServedModel, picture: Picture, described: Caption) -> list[WordAttention]:
+async def attended_words(model: ServedModel, picture: Picture, described: Caption, turns: Turns) -> list[WordAttention]:
     """The words of a caption and where in the picture each looks; runs beside the engine."""
     vocabulary = model.manifest.vocabulary
     target_ids = (*described.translation.token_ids, vocabulary.end_id)
-    cross_attention = await asyncio.to_thread(explain_picture, model.bundle, model.image, picture, target_ids)
+    maps = await turns.run(explain_picture, model.bundle, model.image, picture, target_ids)
+    chosen = model.manifest.alignment
+    weights = aligning_weights(maps, None if chosen is msgspec.UNSET else chosen)[NUM_TAGS:-1] if len(maps) else None
     offsets = model.target_offsets(described.token_ids, ProtectedText(""))
-    return words_of(described.text, offsets, cross_attention[:, :, NUM_TAGS:-1])
+    return words_of(described.text, offsets, weights)
 
 
 def _options(model: ServedModel, decoding: Decoding) -> DecodingOptions:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 from service.api.caption_words import WordAttention
 from service.api.captioning import Caption, attended_words, caption, picture_of
 from service.api.conversion import FINISH_REASONS, decoding_of, priority_of, tokens_of
@@ -24,14 +26,14 @@ class CaptionServicer(pb_grpc.CaptionServiceServicer):
     async def Caption(self, request: pb.CaptionRequest, context: Context) -> pb.CaptionResponse:  # noqa: N802
         """One picture."""
         model = self._models.select_captioner(request.model_selection)
-        with model.in_use():
+        with model.in_use(), nullcontext() if request.omit_words else model.explaining() as turns:
             decoding = decoding_of(request.decoding, model, priority_of(request.priority, Priority.INTERACTIVE))
             model.worker.check_room()
             deadline = deadline_of(context)
             pixels = await self._decoder.decode(request.image, model.image.height, model.image.width)
             picture = picture_of(model, pixels)
             captions = await caption(model, picture, decoding, deadline)
-            words = [] if request.omit_words else await attended_words(model, picture, captions[0])
+            words = await attended_words(model, picture, captions[0], turns) if turns else []
         return pb.CaptionResponse(
             caption=captions[0].text,
             language_code=model.languages.target_language,

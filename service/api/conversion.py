@@ -6,7 +6,10 @@ import math
 import secrets
 from collections.abc import Sequence
 
+from service.api.alignment import align_text, links_of
 from service.api.decoding import Decoding, SpanProtection
+from service.api.explainer import Turns
+from service.api.offsets import AlignedSpan
 from service.api.served_model import ServedModel
 from service.api.text_translation import TextTranslation
 from service.errors import FieldViolation, InvalidRequestError
@@ -225,18 +228,38 @@ class _Checks:
 
 
 async def result_of(
-    model: ServedModel, translations: Sequence[TextTranslation], decoding: Decoding, wanted: pb.ReturnOptions
+    model: ServedModel,
+    translations: Sequence[TextTranslation],
+    decoding: Decoding,
+    wanted: pb.ReturnOptions,
+    turns: Turns | None,
+    best_links: Sequence[AlignedSpan] | None = None,
 ) -> pb.TranslationResult:
-    """The translations of one text, best first, as clients get them."""
+    """The translations of one text, best first, as clients get them.
+
+    Args:
+        model: what translated.
+        translations: best first.
+        decoding: how they were made.
+        wanted: beside the text.
+        turns: where alignments are wanted.
+        best_links: those of the best, where they are known.
+    """
     best = translations[0]
+    hypotheses = [_hypothesis_of(model, translated, decoding, wanted) for translated in translations]
+    if turns is not None:
+        for index, translated in enumerate(translations):
+            known = best_links if index == 0 else None
+            links = known if known is not None else await align_text(model, translated, turns)
+            hypotheses[index].alignment.extend(links_of(links))
     return pb.TranslationResult(
-        hypotheses=[await _hypothesis_of(model, translated, decoding, wanted) for translated in translations],
+        hypotheses=hypotheses,
         num_source_tokens=sum(len(sentence.source_ids) for sentence in best.sentences),
         num_target_tokens=sum(len(sentence.translation.token_ids) for sentence in best.sentences),
     )
 
 
-async def _hypothesis_of(
+def _hypothesis_of(
     model: ServedModel, translated: TextTranslation, decoding: Decoding, wanted: pb.ReturnOptions
 ) -> pb.Hypothesis:
     hypothesis = pb.Hypothesis(text=translated.text, finish_reason=FINISH_REASONS[translated.finish_reason])
@@ -255,17 +278,6 @@ async def _hypothesis_of(
         for sentence in translated.sentences:
             ids = (*sentence.translation.token_ids, model.manifest.vocabulary.end_id)
             hypothesis.tokens.extend(tokens_of(model, ids, sentence.translation.token_log_probs))
-    if wanted.alignment:
-        hypothesis.alignment.extend(
-            pb.AlignmentLink(
-                source_begin=span.source_begin,
-                source_end=span.source_end,
-                target_begin=span.target_begin,
-                target_end=span.target_end,
-                weight=span.weight,
-            )
-            for span in await model.align(translated)
-        )
     return hypothesis
 
 

@@ -12,11 +12,11 @@ import msgspec
 
 from service import request_context
 from service.api.decoding import Decoding, SpanProtection
-from service.api.explanation import Explanation, align, explain
+from service.api.explainer import Explainer, Turns
 from service.api.leases import Leases
-from service.api.offsets import AlignedSpan, aligned_spans, source_tokens, target_offsets
+from service.api.offsets import source_tokens, target_offsets
 from service.api.sentence_options import SentenceOptions
-from service.api.text_translation import Sentence, TextTranslation, put_together
+from service.api.text_translation import GrowingSentence, Sentence, StreamedText, TextTranslation, put_together
 from service.bundle.bundle import Bundle
 from service.bundle.image_input import ImageInput
 from service.bundle.manifest import LanguagePair
@@ -61,6 +61,8 @@ class ServedModel:
         self._options = SentenceOptions(self.manifest, bundle.target_tokenizer, self.max_beam_size)
         self._max_under_way = min(cache.max_rows, settings.max_waiting)
         self._leases = Leases()
+        runs, requests = settings.max_explain_runs, settings.max_explain_requests
+        self._explainer = Explainer(self.manifest.name, runs, requests, metrics)
 
     @property
     def image(self) -> ImageInput:
@@ -100,6 +102,15 @@ class ServedModel:
         """Wait until no request holds the model."""
         await self._leases.idle()
 
+    def explaining(self) -> AbstractContextManager[Turns]:
+        """Around a request that needs explain.onnx; see `Explainer.admitted`."""
+        return self._explainer.admitted()
+
+    async def stop(self) -> None:
+        """Refuse new work, and fail what is unfinished with ShuttingDownError."""
+        self._explainer.stop()
+        await self.worker.stop()
+
     def slots(self) -> asyncio.Semaphore:
         """For one call: how many of its sentences may be under way, so that it cannot fill the queue by itself."""
         return asyncio.Semaphore(self._max_under_way)
@@ -132,7 +143,7 @@ class ServedModel:
 
         async def run(part: Segment) -> list[Sentence]:
             async with shared:
-                return await self._translate_segment(part, decoding, deadline_seconds)
+                return await self.translate_sentence(part, decoding, deadline_seconds)
 
         try:
             async with asyncio.TaskGroup() as group:
@@ -143,32 +154,41 @@ class ServedModel:
 
     async def stream(
         self, text: str, decoding: Decoding, deadline_seconds: float | None
-    ) -> AsyncGenerator[str | tuple[TextTranslation, ...]]:
+    ) -> AsyncGenerator[StreamedText | tuple[TextTranslation, ...]]:
         """Translate sentence after sentence; gives pieces of text that add up to the best translation, then all."""
         segmentation = await self._segment(text, decoding.span_protection)
         _check_single_sentence(segmentation, decoding)
         await self.look_up(decoding.forbidden_phrases)
         hypotheses: list[list[Sentence]] = []
+        num_sent = 0
         for part in segmentation.segments:
             if part.before:
-                yield part.before
+                yield StreamedText(part.before)
+                num_sent += len(part.before)
             protected = self.protect(part.text, decoding.span_protection)
             source_ids, options = self._prepare(part, protected, decoding)
             # What was sent cannot be taken back, so spans are required from the beginning.
             options = self._options.with_spans(options, protected) or options
             growing = TextStream(self.bundle.target_tokenizer, protected.restore)
+            sentence = GrowingSentence(part, protected, source_ids, num_sent)
             request_context.current().spend(len(source_ids))
             events = self.worker.translate(source_ids, options, deadline_seconds, decoding.priority, is_streaming=True)
             async with aclosing(events):
                 async for event in events:
-                    fresh = growing.push(event.token_ids) if isinstance(event, TokensEvent) else growing.finish()
+                    if isinstance(event, TokensEvent):
+                        sentence.token_ids += event.token_ids
+                        fresh = growing.push(event.token_ids)
+                    else:
+                        sentence.is_whole = True
+                        fresh = growing.finish()
                     if fresh:
-                        yield fresh
+                        num_sent += len(fresh)
+                        yield StreamedText(fresh, sentence)
                     if isinstance(event, FinishedEvent):
                         hypotheses.append(self._sentences(part, protected, source_ids, event))
                         _check_spans(hypotheses[-1], decoding)
         if segmentation.after:
-            yield segmentation.after
+            yield StreamedText(segmentation.after)
         yield put_together(segmentation, hypotheses, decoding.options.num_hypotheses)
 
     def segment(self, text: str, protection: SpanProtection = SpanProtection.KEEP) -> Segmentation:
@@ -195,25 +215,6 @@ class ServedModel:
         """Ids of one translation, end of sentence included."""
         return (*self.bundle.target_tokenizer.encode(text), self.manifest.vocabulary.end_id)
 
-    async def explain(self, source_ids: tuple[int, ...], target_ids: tuple[int, ...]) -> Explanation:
-        """Token probabilities and attention of a pair, ends of sentence included; runs beside the engine."""
-        return await asyncio.to_thread(explain, self.bundle, source_ids, target_ids)
-
-    async def align(self, translated: TextTranslation) -> list[AlignedSpan]:
-        """Which characters of the source each part of a translation comes from."""
-        spans: list[AlignedSpan] = []
-        target_begin = 0
-        for sentence in translated.sentences:
-            target_begin += len(sentence.segment.before)
-            target_ids = (*sentence.translation.token_ids, self.manifest.vocabulary.end_id)
-            explanation = await self.explain(sentence.source_ids, target_ids)
-            links = align(explanation.cross_attention, len(self.languages.source_prefix_ids))
-            source = self.source_tokens(sentence.protected)
-            target = self.target_offsets(sentence.translation.token_ids, sentence.protected)
-            spans += aligned_spans(sentence, links, source, target, target_begin)
-            target_begin += len(sentence.text)
-        return spans
-
     def target_offsets(self, token_ids: tuple[int, ...], source: ProtectedText) -> list[tuple[int, int]]:
         """Begin and end of each token in the decoded text, in characters."""
         return target_offsets(self.bundle.target_tokenizer, token_ids, source)
@@ -222,9 +223,10 @@ class ServedModel:
         """The source's tokens with offsets in its own text, without language prefix and end of sentence."""
         return source_tokens(self.bundle.source_tokenizer, source)
 
-    async def _translate_segment(
+    async def translate_sentence(
         self, part: Segment, decoding: Decoding, deadline_seconds: float | None
     ) -> list[Sentence]:
+        """Translate one part of a text as it is; best first. See `translate`."""
         protected = self.protect(part.text, decoding.span_protection)
         source_ids, options = self._prepare(part, protected, decoding)
         event = await self.run(source_ids, options, deadline_seconds, decoding.priority)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from service.api.alignment import align_text
 from service.api.captioning import attended_words, caption, picture_of
 from service.api.conversion import decoding_of
 from service.api.decoding import Decoding
@@ -42,7 +43,8 @@ async def _translate(model: ServedModel, decoding: Decoding) -> WarmUp:
     language = model.languages.source_language.partition("-")[0]
     text = TEXTS.get(language, "123")
     best = (await model.translate(text, decoding, None))[0]
-    await model.align(best)
+    with model.explaining() as turns:
+        await align_text(model, best, turns)
     return WarmUp(text, best.text)
 
 
@@ -50,5 +52,6 @@ async def _describe(model: ServedModel, decoding: Decoding) -> WarmUp:
     image = model.image
     picture = picture_of(model, np.full((image.height, image.width, 3), GREY, np.uint8))
     best = (await caption(model, picture, decoding, None))[0]
-    await attended_words(model, picture, best)
+    with model.explaining() as turns:
+        await attended_words(model, picture, best, turns)
     return WarmUp("a grey picture", best.text)

@@ -97,6 +97,21 @@ class Bundle:
         sizes = (source.size if source else 0, self.target_tokenizer.size)
         expected = (vocabulary.source_size, vocabulary.target_size)
         _expect(directory, f"vocabulary sizes {expected}", sizes == expected, {str(size) for size in sizes})
+        self._check_alignment(directory)
+
+    def _check_alignment(self, directory: Path) -> None:
+        alignment = self.manifest.alignment
+        if alignment is msgspec.UNSET:
+            return
+        [cross] = [value for value in self.explain.get_outputs() if value.name == "cross_attention"]
+        for name, index, length in zip(
+            ("layer", "head"), (alignment.layer, alignment.head), cross.shape[1:3], strict=True
+        ):
+            if index is not None and isinstance(length, int) and index >= length:
+                raise BundleError(
+                    f"{directory}: alignment.{name} {index} in the manifest, where the model has {length}: "
+                    "choose again with python -m export alignment"
+                )
 
     def _check_sources(self, directory: Path) -> None:
         """What encoder and explain read: text, or pictures of the manifest's size."""

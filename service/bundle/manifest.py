@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 
 from service.bundle.files import read_regular
 from service.bundle.image_input import ImageInput, LanguageCode
+from service.bundle.provenance import Parity, Training
+from service.bundle.section import NonNegative, Positive, Section
 from service.bundle.state_spec import StateArray
 from service.errors import BundleError
 
@@ -24,15 +26,9 @@ FILE_NAME = "manifest.json"
 MAX_MANIFEST_BYTES = 4 * 2**20
 
 Precision = Literal["float32", "float16", "int8"]
-Positive = Annotated[int, msgspec.Meta(gt=0)]
-NonNegative = Annotated[int, msgspec.Meta(ge=0)]
 
 
-class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    pass
-
-
-class File(_Section, frozen=True):
+class File(Section, frozen=True):
     """A file of the bundle."""
 
     name: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
@@ -40,7 +36,7 @@ class File(_Section, frozen=True):
     num_bytes: Positive
 
 
-class Files(_Section, frozen=True, kw_only=True):
+class Files(Section, frozen=True, kw_only=True):
     """Graphs and tokenizers."""
 
     encoder: File
@@ -66,7 +62,7 @@ class Files(_Section, frozen=True, kw_only=True):
         return sum(file.num_bytes for file in (self.encoder, self.decoder, self.explain))
 
 
-class Limits(_Section, frozen=True):
+class Limits(Section, frozen=True):
     """The longest sequences the graphs accept, in tokens."""
 
     max_source_tokens: Positive
@@ -75,7 +71,7 @@ class Limits(_Section, frozen=True):
     """End of sentence not counted; the tag that tells the language of a caption is."""
 
 
-class VocabularySpec(_Section, frozen=True):
+class VocabularySpec(Section, frozen=True):
     """Sizes and special ids."""
 
     source_size: NonNegative
@@ -87,44 +83,7 @@ class VocabularySpec(_Section, frozen=True):
     unknown_id: NonNegative
 
 
-class Parity(_Section, frozen=True):
-    """How far ONNX Runtime was from PyTorch when the bundle was written."""
-
-    num_sentences: NonNegative
-    """Sentences decoded with both, in ragged batches."""
-    identical_translations: NonNegative
-    """How many came out token for token the same, step by step."""
-    num_beams: NonNegative
-    """Sentences decoded with both by beam search."""
-    identical_beams: NonNegative
-    """How many had the same best translation, or in lower precision one of the same score."""
-    max_log_prob_difference: float
-    """Largest difference of a token's log-probability under teacher forcing, in nats."""
-    max_attention_difference: float
-    """Largest difference of an attention weight."""
-    reference: str
-    """What PyTorch ran: the float model, or its quantised emulation."""
-    mean_quantization_difference: float | None = None
-    """Mean difference of a token's log-probability from the float32 model, in nats; None for float32."""
-
-
-class Training(_Section, frozen=True):
-    """Where the weights come from."""
-
-    recipe: dict[str, Any]
-    data: str
-    data_sha256: str
-    commit: str
-    steps: NonNegative
-    target_tokens: NonNegative
-    hours: float
-    initialized_from: str = ""
-    """The model whose weights it began with, and how long that was trained; empty: random weights."""
-    scores: dict[str, Any] = {}
-    """BLEU and chrF by test set, with sacrebleu's signatures."""
-
-
-class ProtectedSpans(_Section, frozen=True):
+class ProtectedSpans(Section, frozen=True):
     """Spans of text that the model reads as symbols; see `service.text.protected_spans`."""
 
     symbols: tuple[Annotated[str, msgspec.Meta(pattern=r"^⟦\d+⟧$", max_length=8)], ...] = ()
@@ -140,7 +99,7 @@ class ProtectedSpans(_Section, frozen=True):
                 raise ValueError(f"pattern {'|'.join(patterns)!r} is no regular expression: {error}") from None
 
 
-class LanguagePair(_Section, frozen=True):
+class LanguagePair(Section, frozen=True):
     """A source and a target language, and how the model is told."""
 
     source_language: str
@@ -155,7 +114,34 @@ class LanguagePair(_Section, frozen=True):
         return f"{self.source_language or 'picture'} → {self.target_language}"
 
 
-class Manifest(_Section, frozen=True):
+class Alignment(Section, frozen=True):
+    """Which of the decoder's attention tells best what a target token comes from; chosen at export on held-out text."""
+
+    layer: NonNegative | None = None
+    """None: the mean of all layers and heads."""
+    head: NonNegative | None = None
+    """None: the mean of the layer's heads."""
+    shift: Literal[0, 1] = 0
+    """0: a token's row of attention is that of the step that predicts it; 1: that of the next, which reads it."""
+    agreement: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0
+    """Share of the held-out reference links that it finds."""
+    num_links: NonNegative = 0
+    """How many there are; 0: it was not measured."""
+
+    def __post_init__(self) -> None:
+        if self.layer is None and self.head is not None:
+            raise ValueError("alignment: a head needs its layer")
+
+    @property
+    def description(self) -> str:
+        """For people."""
+        place = "the mean of all layers and heads" if self.layer is None else f"layer {self.layer}, head {self.head}"
+        if self.layer is not None and self.head is None:
+            place = f"the mean of layer {self.layer}'s heads"
+        return f"{place}, one step later" if self.shift else place
+
+
+class Manifest(Section, frozen=True):
     """The content of manifest.json."""
 
     schema_version: int
@@ -179,6 +165,8 @@ class Manifest(_Section, frozen=True):
     caption_languages: dict[LanguageCode, NonNegative] | msgspec.UnsetType = msgspec.UNSET
     """Languages of the captions, each with the id of the target's tag that every caption in it begins with."""
     protected_spans: ProtectedSpans = ProtectedSpans()
+    alignment: Alignment | msgspec.UnsetType = msgspec.UNSET
+    """Absent: nobody has chosen; alignments are drawn from the mean of the last layer's heads."""
 
     def __post_init__(self) -> None:
         if (self.image is msgspec.UNSET) != (self.caption_languages is msgspec.UNSET):

@@ -20,6 +20,7 @@ import grpc
 
 from service.client import bulk, catalogs
 from service.client.arguments import add_connection, add_decoding, client_of
+from service.client.attention import command as attention
 from service.client.client import Client, LineError
 from service.client.pictures import add_pictures, check_pictures, describe
 
@@ -71,8 +72,12 @@ def _run(arguments: list[str]) -> None:
     options = parser.parse_args(arguments)
     check_pictures(parser, options)
     with client_of(options) as client:
-        run = describe if options.image else _translate
-        run(client, options, sys.stdout)
+        if options.image:
+            describe(client, options, sys.stdout)
+        elif attention.is_asked_for(options):
+            attention.show(client, options, sys.stdout)
+        else:
+            _translate(client, options, sys.stdout)
 
 
 def _translate(client: Client, options: argparse.Namespace, output: TextIO) -> None:
@@ -115,6 +120,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--stream", action="store_true", help="print the translation as it grows")
     parser.add_argument("--timeout", type=float, default=60.0, help="seconds for each text (default: %(default)s)")
     add_decoding(parser)
+    attention.add_attention(parser)
     return parser
 
 
