@@ -107,6 +107,12 @@ class TooManyRpcsError(BusyError):
     reason = "TOO_MANY_RPCS"
 
 
+class TooManyConnectionsError(BusyError):
+    """The HTTP port has as many connections as it may."""
+
+    reason = "TOO_MANY_CONNECTIONS"
+
+
 class QuotaExceededError(BusyError):
     """The client has used what it may use."""
 
