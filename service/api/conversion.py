@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from service.api.alignment import align_text, links_of
 from service.api.decoding import Decoding, SpanProtection
 from service.api.explainer import Turns
+from service.api.offsets import AlignedSpan
 from service.api.served_model import ServedModel
 from service.api.text_translation import TextTranslation
 from service.errors import FieldViolation, InvalidRequestError
@@ -233,22 +234,34 @@ async def result_of(
     decoding: Decoding,
     wanted: pb.ReturnOptions,
     turns: Turns | None,
+    best_links: Sequence[AlignedSpan] | None = None,
 ) -> pb.TranslationResult:
-    """The translations of one text, best first, as clients get them; `turns` where alignments are wanted."""
+    """The translations of one text, best first, as clients get them.
+
+    Args:
+        model: what translated.
+        translations: best first.
+        decoding: how they were made.
+        wanted: beside the text.
+        turns: where alignments are wanted.
+        best_links: those of the best, where they are known.
+    """
     best = translations[0]
+    hypotheses = [_hypothesis_of(model, translated, decoding, wanted) for translated in translations]
+    if turns is not None:
+        for index, translated in enumerate(translations):
+            known = best_links if index == 0 else None
+            links = known if known is not None else await align_text(model, translated, turns)
+            hypotheses[index].alignment.extend(links_of(links))
     return pb.TranslationResult(
-        hypotheses=[await _hypothesis_of(model, translated, decoding, wanted, turns) for translated in translations],
+        hypotheses=hypotheses,
         num_source_tokens=sum(len(sentence.source_ids) for sentence in best.sentences),
         num_target_tokens=sum(len(sentence.translation.token_ids) for sentence in best.sentences),
     )
 
 
-async def _hypothesis_of(
-    model: ServedModel,
-    translated: TextTranslation,
-    decoding: Decoding,
-    wanted: pb.ReturnOptions,
-    turns: Turns | None,
+def _hypothesis_of(
+    model: ServedModel, translated: TextTranslation, decoding: Decoding, wanted: pb.ReturnOptions
 ) -> pb.Hypothesis:
     hypothesis = pb.Hypothesis(text=translated.text, finish_reason=_FINISH_REASONS[translated.finish_reason])
     hypothesis.applied_terms.extend(
@@ -266,8 +279,6 @@ async def _hypothesis_of(
         for sentence in translated.sentences:
             ids = (*sentence.translation.token_ids, model.manifest.vocabulary.end_id)
             hypothesis.tokens.extend(tokens_of(model, ids, sentence.translation.token_log_probs))
-    if turns is not None:
-        hypothesis.alignment.extend(links_of(await align_text(model, translated, turns)))
     return hypothesis
 
 

@@ -14,7 +14,7 @@ from service.api.explainer import Explainer, Turns
 from service.api.leases import Leases
 from service.api.offsets import source_tokens, target_offsets
 from service.api.sentence_options import SentenceOptions
-from service.api.text_translation import Sentence, TextTranslation, put_together
+from service.api.text_translation import GrowingSentence, Sentence, StreamedText, TextTranslation, put_together
 from service.bundle.bundle import Bundle
 from service.bundle.manifest import LanguagePair
 from service.bundle.tokenizer import TextStream, Token
@@ -142,32 +142,41 @@ class ServedModel:
 
     async def stream(
         self, text: str, decoding: Decoding, deadline_seconds: float | None
-    ) -> AsyncGenerator[str | tuple[TextTranslation, ...]]:
+    ) -> AsyncGenerator[StreamedText | tuple[TextTranslation, ...]]:
         """Translate sentence after sentence; gives pieces of text that add up to the best translation, then all."""
         segmentation = await self._segment(text, decoding.span_protection)
         _check_single_sentence(segmentation, decoding)
         await self._look_up(decoding.forbidden_phrases)
         hypotheses: list[list[Sentence]] = []
+        num_sent = 0
         for part in segmentation.segments:
             if part.before:
-                yield part.before
+                yield StreamedText(part.before)
+                num_sent += len(part.before)
             protected = self.protect(part.text, decoding.span_protection)
             source_ids, options = self._prepare(part, protected, decoding)
             # What was sent cannot be taken back, so spans are required from the beginning.
             options = self._options.with_spans(options, protected) or options
             growing = TextStream(self.bundle.target_tokenizer, protected.restore)
+            sentence = GrowingSentence(part, protected, source_ids, num_sent)
             request_context.current().spend(len(source_ids))
             events = self.worker.translate(source_ids, options, deadline_seconds, decoding.priority, is_streaming=True)
             async with aclosing(events):
                 async for event in events:
-                    fresh = growing.push(event.token_ids) if isinstance(event, TokensEvent) else growing.finish()
+                    if isinstance(event, TokensEvent):
+                        sentence.token_ids += event.token_ids
+                        fresh = growing.push(event.token_ids)
+                    else:
+                        sentence.is_whole = True
+                        fresh = growing.finish()
                     if fresh:
-                        yield fresh
+                        num_sent += len(fresh)
+                        yield StreamedText(fresh, sentence)
                     if isinstance(event, FinishedEvent):
                         hypotheses.append(self._sentences(part, protected, source_ids, event))
                         _check_spans(hypotheses[-1], decoding)
         if segmentation.after:
-            yield segmentation.after
+            yield StreamedText(segmentation.after)
         yield put_together(segmentation, hypotheses, decoding.options.num_hypotheses)
 
     def segment(self, text: str, protection: SpanProtection = SpanProtection.KEEP) -> Segmentation:

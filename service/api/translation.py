@@ -27,6 +27,7 @@ from service.api.explanation import explain
 from service.api.models import Models
 from service.api.pairs import pair_of
 from service.api.served_model import ServedModel
+from service.api.streaming import Streaming
 from service.errors import InvalidRequestError
 from service.pb.seq2serve.v1 import translation_service_pb2 as pb
 from service.pb.seq2serve.v1 import translation_service_pb2_grpc as pb_grpc
@@ -80,13 +81,11 @@ class TranslationServicer(pb_grpc.TranslationServiceServicer):
             if violation is not None:
                 raise InvalidRequestError([violation])
             model.worker.check_room()
-            async with aclosing(model.stream(request.text, decoding, _deadline(context))) as pieces:
+            pieces = model.stream(request.text, decoding, _deadline(context))
+            answers = Streaming(model, decoding, request.return_options, turns)
+            async with aclosing(pieces), aclosing(answers):
                 async for piece in pieces:
-                    if isinstance(piece, str):
-                        yield pb.TranslateStreamResponse(delta=pb.TranslationDelta(text=piece))
-                    else:
-                        result = await result_of(model, piece, decoding, request.return_options, turns)
-                        yield pb.TranslateStreamResponse(result=result)
+                    yield await answers.answer(piece)
 
     async def BatchTranslate(  # noqa: N802
         self, request_iterator: AsyncIterator[pb.BatchTranslateRequest], context: Context
