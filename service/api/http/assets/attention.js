@@ -14,6 +14,8 @@ export const KIND_WORDS = { [CROSS]: "kind.cross", [ENCODER]: "kind.encoder", [D
 /** In the place of a layer or head: the mean of all. */
 export const MEAN = -1;
 const WORD_BEGIN = "\u2581";
+/** A piece that is one byte of a character that the vocabulary lacks; the last one of a character stands for it. */
+const BYTE = /^<0x([0-9A-F]{2})>$/;
 
 /** A matrix of weights, (rows, columns), row by row. */
 export class Weights {
@@ -119,12 +121,12 @@ function named(tokens, text) {
   const characters = Array.from(text); // offsets count code points, not UTF-16 units
   return tokens.map(({ piece = "", begin = 0, end = 0 }) => {
     const own = characters.slice(begin, end).join("").trim();
-    const written = piece.replaceAll(WORD_BEGIN, " ").trim();
+    const written = piece.replaceAll(WORD_BEGIN, " ").trim().replace(BYTE, "$1");
     return {
       piece,
       begin,
       end,
-      text: own || written || "·",
+      text: own || written || "␣",
       isSpecial: end <= begin,
       beginsWord: piece.startsWith(WORD_BEGIN) || begin === 0 || /\s/.test(characters[begin - 1] ?? ""),
     };

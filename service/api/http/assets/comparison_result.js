@@ -69,7 +69,8 @@ export class ComparisonResult {
     const looks = attention.weights(ENCODER, MEAN, MEAN);
     const looked = attention.weights(CROSS, MEAN, MEAN);
     const { word } = this.shown;
-    const parts = [element("h2", { class: "side-name" }, attention.model)];
+    const title = this.words.write(element("span"), index === 0 ? "compare.first" : "compare.other");
+    const parts = [element("h2", { class: "side-name" }, title, ` · ${attention.model}`)];
     const selves = looks && average(tokens.map((token) => looks.row(token)));
     parts.push(this.#text(attention.sourceTokens, selves, tokens));
     if (looks) parts.push(this.words.write(element("h3"), "compare.looksAt", { word }), this.#bars(attention.sourceTokens, selves));

@@ -19,7 +19,7 @@ export function mean(vectors) {
 }
 
 /**
- * How near to each other the tokens are that stand in both of two sentences.
+ * How near to each other the tokens are that stand in both of two sentences, apart from those without characters.
  * @param {import("./attention.js").Attention} one  with encodings
  * @param {import("./attention.js").Attention} other
  * @returns {{text: string, cosine: number}[]}  the first of each token, nearest first
@@ -28,7 +28,7 @@ export function shared(one, other) {
   const found = new Map();
   one.sourceTokens.forEach((token, index) => {
     const place = other.sourceTokens.findIndex((candidate) => candidate.piece === token.piece);
-    if (place < 0 || found.has(token.piece)) return;
+    if (place < 0 || token.isSpecial || found.has(token.piece)) return;
     found.set(token.piece, { text: token.text, cosine: cosine(one.encodings[index], other.encodings[place]) });
   });
   return Array.from(found.values()).sort((first, second) => second.cosine - first.cosine);

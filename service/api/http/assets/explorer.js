@@ -50,7 +50,7 @@ export class Explorer {
       this.links.root,
       this.arcs.root,
       this.readout.root,
-      element("div", { class: "map-and-choice" }, map, chooser),
+      element("div", { class: "map-and-choice" }, chooser, map),
     ];
     return this.parts;
   }

@@ -8,8 +8,10 @@
 import { element } from "./element.js";
 import { GridCursor } from "./grid_cursor.js";
 
-const LARGEST_CELL = 34;
+const LARGEST_CELL = 46;
 const SMALLEST_CELL = 15;
+/** Names above columns lie flat where they fit. */
+const WIDEST_CHARACTER = 14;
 /** Rows that come are shown this long one after another, but all of them within the other. Milliseconds. */
 const ROW_TIME = 70;
 const WHOLE_TIME = 1500;
@@ -138,12 +140,14 @@ export class HeatMap {
   #resize() {
     if (!this.weights) return;
     const { columns } = this.weights;
-    const name = Number.parseFloat(getComputedStyle(this.root).getPropertyValue("--name-width")) || 96;
-    const room = Math.floor((this.root.clientWidth - name - 4) / columns);
+    const room = Math.floor((this.root.clientWidth - this.heads.firstChild.offsetWidth) / columns);
     this.cell = Math.min(LARGEST_CELL, Math.max(SMALLEST_CELL, room));
     this.root.style.setProperty("--cell", `${this.cell}px`);
     this.root.style.setProperty("--columns", columns);
     this.root.style.setProperty("--rows", this.rowTokens.length);
+    const heads = Array.from(this.heads.children).slice(1);
+    const isFlat = (text) => Array.from(text).length * WIDEST_CHARACTER <= this.cell;
+    heads.forEach((head, column) => head.classList.toggle("is-flat", isFlat(this.columnTokens[column].text)));
   }
 
   /** Light the row and the column of the spotlight, and shade the names by the weights that they get. */

@@ -27,9 +27,19 @@ export class Service {
         const name = this.words.languageName(target);
         return source ? `${this.words.languageName(source)} → ${name}` : name;
       });
-      const cells = [model.version, languages.join(", "), model.architecture, model.precision, model.licence, model.trainingData];
-      return element("tr", {}, element("th", { scope: "row" }, model.name), ...cells.map((text) => element("td", {}, text ?? "")));
+      const limits = `${model.maxSourceTokens} · ${model.maxTargetTokens}`;
+      const cells = [model.version, languages.join(", "), model.architecture, model.precision, limits];
+      const row = cells.map((text) => element("td", {}, text));
+      return element("tr", {}, element("th", { scope: "row" }, model.name), ...row, element("td", {}, this.#about(model)));
     });
     document.getElementById("models").replaceChildren(...rows);
+  }
+
+  #about(model) {
+    const summary = this.words.write(element("summary"), "model.show");
+    const parts = [["model.licence", model.licence], ["model.training", model.trainingData]].flatMap(([key, text]) => {
+      return [this.words.write(element("dt"), key), element("dd", {}, text || "–")];
+    });
+    return element("details", {}, summary, element("dl", {}, ...parts));
   }
 }
