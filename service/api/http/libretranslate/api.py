@@ -10,8 +10,8 @@ from typing import Any
 from starlette.responses import Response
 from starlette.routing import Route
 
-from service.api.http.exchange import Endpoint, Request
 from service.api.http.error import JSON
+from service.api.http.exchange import Endpoint, Request
 from service.api.http.libretranslate.detection import Candidate, detect
 from service.api.http.libretranslate.error import error_response
 from service.api.http.libretranslate.languages import name_of, served_languages

@@ -16,4 +16,6 @@ Albanian, sr Serbian, st Southern Sotho, su Sundanese, sv Swedish, sw Swahili, t
 tk Turkmen, tl Tagalog, tr Turkish, tt Tatar, ug Uyghur, uk Ukrainian, ur Urdu, uz Uzbek, vi Vietnamese, xh Xhosa, yi
 Yiddish, yo Yoruba, zh Chinese, zu Zulu
 """
-LANGUAGE_NAMES = {code: name for code, _, name in (entry.strip().partition(" ") for entry in _NAMES.split(","))}
+LANGUAGE_NAMES = {
+    code: name for code, _, name in (entry.strip().partition(" ") for entry in " ".join(_NAMES.split()).split(","))
+}

@@ -11,8 +11,8 @@ from email.policy import HTTP
 from typing import Any
 from urllib.parse import parse_qsl
 
-from service.api.http.exchange import Request
 from service.api.http.error import JSON
+from service.api.http.exchange import Request
 from service.api.in_process import Metadata
 from service.errors import InvalidRequestError, ServiceError
 
