@@ -14,6 +14,7 @@ PROTOS := $(wildcard protos/seq2serve/v1/*.proto)
 # What the protos import of Google's, from the installed package: buf and protoc find it there without a network.
 GOOGLEAPIS := build/googleapis
 PROTOC := $(DEV_ENV)/bin/python -m grpc_tools.protoc -Iservice/pb=protos -I$(GOOGLEAPIS)
+OPENAPI := $(DEV_ENV)/bin/python -m service.api.http.openapi
 SOURCES := service export training tests bench
 
 .PHONY: help setup serve test check format protos bench bench-training faults soak clean
@@ -39,13 +40,18 @@ check: $(GOOGLEAPIS)/.ready ## format, lint, types, import rules, protos, genera
 	@rm -rf build/pb && mkdir -p build/pb
 	$(PROTOC) --python_out=build/pb --pyi_out=build/pb --grpc_python_out=build/pb $(PROTOS)
 	diff -r -x __pycache__ -x __init__.py build/pb/service/pb service/pb
+	$(PROTOC) --include_source_info --descriptor_set_out=build/protos.binpb $(PROTOS)
+	$(OPENAPI) build/protos.binpb build/openapi.json
+	diff build/openapi.json service/api/http/openapi.json
 
 format: $(DEV_ENV)/.ready ## format the code and fix what can be fixed
 	$(DEV_ENV)/bin/ruff check --fix $(SOURCES)
 	$(DEV_ENV)/bin/ruff format $(SOURCES)
 
-protos: $(GOOGLEAPIS)/.ready ## generate service/pb from protos
+protos: $(GOOGLEAPIS)/.ready ## generate service/pb and openapi.json from protos
 	$(PROTOC) --python_out=. --pyi_out=. --grpc_python_out=. $(PROTOS)
+	$(PROTOC) --include_source_info --descriptor_set_out=build/protos.binpb $(PROTOS)
+	$(OPENAPI) build/protos.binpb service/api/http/openapi.json
 
 bench: $(DEV_ENV)/.ready ## measure the engine and the server; ARGS="…" goes to bench
 	$(DEV_ENV)/bin/python -m bench $(ARGS)

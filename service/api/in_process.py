@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from contextlib import aclosing
 from typing import Any, NoReturn
 
 import grpc
@@ -140,6 +141,18 @@ class Call:
         ended.result()
         self._raise_failure()
 
+    async def response(self) -> Message:
+        """The only one; cancelled, it cancels the handler.
+
+        Raises:
+            CallFailedError: the RPC failed.
+        """
+        async with aclosing(self.responses()) as responses:
+            message = await anext(responses)
+            async for _ in responses:
+                raise AssertionError("one response, and then the end")
+        return message
+
     async def _run(self) -> None:
         """On gRPC's loop."""
         try:
@@ -188,12 +201,23 @@ class InProcess:
 
         Args:
             path: its full name, such as /seq2serve.v1.TranslationService/Translate.
-            parse: makes a request of what calls bring, behind the door, or awaits one; raises InvalidRequestError.
+            parse: makes a request of what calls bring, behind the door, or something to await for one; raises
+                InvalidRequestError. What is a message already is taken as it is.
         """
-        wrapped: Any = self._edge.wrap(path, self._table.by_path[path], parse)
+        wrapped: Any = self._edge.wrap(
+            path, self._table.by_path[path], lambda content: content if isinstance(content, Message) else parse(content)
+        )
         self._wrapped[path] = wrapped.unary_unary or wrapped.unary_stream
 
     def call(self, path: str, content: Any, metadata: Metadata, timeout_seconds: float | None = None) -> Call:
         """A call, not begun yet; from the caller's loop."""
         assert self._loop is not None
         return Call(self._wrapped[path], content, metadata, timeout_seconds, self._loop)
+
+    async def ask(self, path: str, request: Message, metadata: Metadata) -> Message:
+        """The response of an RPC that has one.
+
+        Raises:
+            CallFailedError: the RPC failed.
+        """
+        return await self.call(path, request, metadata).response()

@@ -20,6 +20,7 @@ from service.api.grpc_port import GrpcPort
 from service.api.http.application import application, origins_of
 from service.api.http.assets import Assets
 from service.api.http.gateway import Gateway
+from service.api.http.libretranslate.api import LibreTranslate
 from service.api.http.port import HttpPort
 from service.api.http.probes import Probes
 from service.api.http.routes import routes_of
@@ -190,7 +191,13 @@ class Server:
             lambda: self._readiness.is_live and not self._port.is_worn_out, lambda: self._readiness.is_ready
         )
         gateway = Gateway(routes_of(SERVICES), self._in_process, self._settings.max_message_bytes)
-        routes = (*probes.routes(self._metrics.registry), *gateway.routes(), *Assets().routes())
+        libretranslate = LibreTranslate(self._in_process, self._settings, probes.is_ready)
+        routes = (
+            *probes.routes(self._metrics.registry),
+            *gateway.routes(),
+            *libretranslate.routes(),
+            *Assets().routes(),
+        )
         return application(routes, self._origins)
 
     def _watch(self, coroutine: Coroutine[Any, Any, None]) -> None:

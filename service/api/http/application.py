@@ -16,7 +16,8 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.api.http import libretranslate
-from service.api.http.failure import REQUEST_ID_HEADER, HttpError, status_response
+from service.api.http.error import REQUEST_ID_HEADER, HttpError, status_response
+from service.api.http.libretranslate.error import error_response
 from service.api.http.probes import PATHS as PROBES
 from service.errors import SettingsError, TooManyConnectionsError, UnknownMethodError
 
@@ -87,9 +88,10 @@ async def _too_many(scope: Scope, receive: Receive, send: Send) -> None:
 
 async def _answer_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    if not request.url.path.startswith(API_PREFIX):
+    path = request.url.path
+    if not is_api(path):
         hint = ": try /, /openapi.json, /metrics, /livez, /readyz" if error.status_code == 404 else ""
         return PlainTextResponse(f"{error.detail}{hint}\n", error.status_code, error.headers)
     failure = HttpError.of(UnknownMethodError(f"{error.detail}; {OPENAPI} lists what there is"), error.status_code)
     failure.headers.update(error.headers or {})
-    return status_response(failure)
+    return error_response(failure) if path in libretranslate.PATHS else status_response(failure)

@@ -13,6 +13,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 PAGE = "index.html"
+_HERE = Path(__file__).parent
+_ASSETS, _DESCRIPTION = _HERE / "assets", _HERE / "openapi.json"
 _TYPES = {
     ".css": "text/css",
     ".html": "text/html",
@@ -29,28 +31,31 @@ _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)
 class Assets:
     """The files, read anew whenever they are asked for: they are small, and whoever edits them sees what they did."""
 
-    def __init__(self) -> None:
-        self._directory = Path(__file__).with_name("assets")
-
     def routes(self) -> Iterator[Route]:
-        """For the application: the page, and everything else below /assets/."""
+        """For the application: the page, everything else below /assets/, and what describes the API."""
 
         async def page(request: Request) -> Response:
-            return self._answer(PAGE, request)
+            return _answer(_ASSETS / PAGE, request)
 
         async def asset(request: Request) -> Response:
-            return self._answer(request.path_params["name"], request)
+            name = request.path_params["name"]
+            path = _ASSETS / name
+            if not _NAME.fullmatch(name) or path.suffix not in _TYPES or not path.is_file():
+                raise HTTPException(404, "there is no such file")
+            return _answer(path, request)
+
+        async def description(request: Request) -> Response:
+            return _answer(_DESCRIPTION, request)
 
         yield Route("/", page)
         yield Route("/assets/{name:path}", asset)
+        yield Route("/openapi.json", description)
 
-    def _answer(self, name: str, request: Request) -> Response:
-        path = self._directory / name
-        if not _NAME.fullmatch(name) or path.suffix not in _TYPES or not path.is_file():
-            raise HTTPException(404, "there is no such file")
-        content = path.read_bytes()
-        tag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
-        headers = {"ETag": tag, "Cache-Control": "no-cache"}
-        if tag in request.headers.get("if-none-match", ""):
-            return Response(None, 304, headers)
-        return Response(content, 200, headers, _TYPES[path.suffix])
+
+def _answer(path: Path, request: Request) -> Response:
+    content = path.read_bytes()
+    tag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+    headers = {"ETag": tag, "Cache-Control": "no-cache"}
+    if tag in request.headers.get("if-none-match", ""):
+        return Response(None, 304, headers)
+    return Response(content, 200, headers, _TYPES[path.suffix])

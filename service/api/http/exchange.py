@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.api.http.connection import Connection
-from service.api.http.failure import HttpError
+from service.api.http.error import HttpError
 from service.api.in_process import CallFailedError, Metadata
 from service.api.status import foreseen
 from service.errors import DeadlineExceededError, InvalidRequestError, ServiceError

@@ -12,8 +12,8 @@ from starlette.routing import BaseRoute
 from starlette.routing import Route as StarletteRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from service.api.http.error import JSON, REQUEST_ID_HEADER, HttpError, status_json, status_response
 from service.api.http.exchange import Endpoint, Request
-from service.api.http.failure import JSON, REQUEST_ID_HEADER, HttpError, status_json, status_response
 from service.api.http.message_json import parser, to_json
 from service.api.http.routes import Route
 from service.api.in_process import Call, CallFailedError, InProcess
@@ -58,10 +58,7 @@ class _Caller:
         if self._route.rpc.server_streaming:
             responses = call.responses()
             return _Lines(call, responses, await anext(responses, None))
-        async with aclosing(call.responses()) as responses:
-            message = await anext(responses)
-            async for _ in responses:
-                raise AssertionError("one response, and then the end")
+        message = await call.response()
         return Response(await to_json(message), 200, _headers(call), JSON)
 
 

@@ -47,9 +47,10 @@ class HttpError(Exception):
         """`http_status`: where HTTP has a better one than that of the gRPC code. The connection is closed after it."""
         super().__init__(status.message)
         self.status = status
+        self.is_of_http = http_status is not None
         self.http_status = http_status or _BY_CODE.get(status.code, _INTERNAL)
         self.headers = {"Cache-Control": "no-store"}
-        if http_status is not None:
+        if self.is_of_http:
             self.headers["Connection"] = "close"
         if retry_after_seconds is not None:
             self.headers["Retry-After"] = str(math.ceil(retry_after_seconds))
