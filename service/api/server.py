@@ -196,7 +196,7 @@ class Server:
             *probes.routes(self._metrics.registry),
             *gateway.routes(),
             *libretranslate.routes(),
-            *Assets().routes(),
+            *Assets(self.grpc_address).routes(),
         )
         return application(routes, self._origins)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 PAGE = "index.html"
@@ -31,6 +31,10 @@ _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)
 class Assets:
     """The files, read anew whenever they are asked for: they are small, and whoever edits them sees what they did."""
 
+    def __init__(self, grpc_address: str) -> None:
+        """What the page says of the service beside what the API tells: where gRPC listens."""
+        self._grpc_address = grpc_address
+
     def routes(self) -> Iterator[Route]:
         """For the application: the page, everything else below /assets/, and what describes the API."""
 
@@ -47,7 +51,11 @@ class Assets:
         async def description(request: Request) -> Response:
             return _answer(_DESCRIPTION, request)
 
+        async def service(request: Request) -> Response:  # noqa: ARG001
+            return JSONResponse({"grpcAddress": self._grpc_address}, headers={"Cache-Control": "no-cache"})
+
         yield Route("/", page)
+        yield Route("/assets/service.json", service)
         yield Route("/assets/{name:path}", asset)
         yield Route("/openapi.json", description)
 

@@ -11,6 +11,7 @@ export class Service {
     this.said = document.getElementById("token-said");
     models.addEventListener("change", () => this.#list());
     words.addEventListener("change", () => this.#list());
+    this.#tellAddress();
     const field = document.getElementById("token");
     field.value = token.value;
     document.getElementById("token-form").addEventListener("submit", async (event) => {
@@ -19,6 +20,12 @@ export class Service {
       if (await reload()) words.write(this.said, token.value ? "token.accepted" : "token.forgotten");
       else this.said.textContent = "";
     });
+  }
+
+  async #tellAddress() {
+    const response = await fetch(new URL("service.json", import.meta.url));
+    const { grpcAddress } = await response.json();
+    this.words.write(document.getElementById("grpc"), "service.grpc", { address: grpcAddress });
   }
 
   #list() {
