@@ -8,7 +8,7 @@
 import { element } from "./element.js";
 import { GridCursor } from "./grid_cursor.js";
 
-const LARGEST_CELL = 46;
+const LARGEST_CELL = 42;
 const SMALLEST_CELL = 15;
 /** Names above columns lie flat where they fit. */
 const WIDEST_CHARACTER = 14;
