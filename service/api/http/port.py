@@ -35,7 +35,7 @@ class HttpPort:
         shown = f"[{host}]" if ":" in host else host
         self.address = f"{shown}:{self._socket.getsockname()[1]}"
         self._config = Config(
-            application,  # type: ignore[arg-type]
+            application,
             lifespan="off",
             ws="none",
             log_config=None,

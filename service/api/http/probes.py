@@ -47,7 +47,7 @@ def _told(is_well: bool, good: str, bad: str) -> Response:
 def _metrics(request: Request, registry: CollectorRegistry) -> Response:
     encode, content_type = choose_encoder(request.headers.get("accept", ""))
     names = request.query_params.getlist("name[]")
-    content = encode(registry.restricted_registry(names) if names else registry)  # type: ignore[arg-type]
+    content = encode(registry.restricted_registry(names) if names else registry)
     headers = {"Content-Type": content_type, "Vary": "Accept-Encoding"}
     if "gzip" in request.headers.get("accept-encoding", ""):
         headers["Content-Encoding"] = "gzip"

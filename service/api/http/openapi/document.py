@@ -51,7 +51,7 @@ _REQUEST_ID = {
 _TIMEOUT = {
     "name": "Grpc-Timeout",
     "in": "header",
-    "description": "How long the caller waits, as gRPC writes it: up to 8 digits and a unit of H, M, S, m, u, n, such as 5S. "
+    "description": "How long the caller waits, as gRPC writes it: 8 digits or fewer and H, M, S, m, u or n, as in 5S. "
     "Then the work is stopped and the answer is 504. Default: no limit.",
     "schema": {"type": "string", "pattern": "^[0-9]{1,8}[HMSmun]$"},
 }
