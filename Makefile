@@ -77,7 +77,7 @@ $(SERVE_ENV)/.ready: pyproject.toml constraints.txt
 $(DEV_ENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(DEV_ENV)
 	$(DEV_ENV)/bin/pip install --quiet --constraint constraints.txt torch
-	$(DEV_ENV)/bin/pip install --quiet --constraint constraints.txt --editable ".[cpu,tracing,training,import,bench,dev]"
+	$(DEV_ENV)/bin/pip install --quiet --constraint constraints.txt --editable ".[cpu,pictures,tracing,training,import,bench,dev]"
 	$(DEV_ENV)/bin/pip install --quiet --constraint constraints.txt --no-deps g2p-en netra-transliterate
 	@touch $@
 

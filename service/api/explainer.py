@@ -11,6 +11,7 @@ from functools import partial
 from typing import ParamSpec, TypeVar
 
 from service.errors import ShuttingDownError, TooManyExplanationsError
+from service.metrics.families import Metrics
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -23,15 +24,15 @@ _KEPT = 0.9
 class Explainer:
     """One model's. Belongs to the event loop; what it runs does not."""
 
-    def __init__(self, name: str, max_runs: int, max_requests: int) -> None:
+    def __init__(self, name: str, max_runs: int, max_requests: int, metrics: Metrics) -> None:
         """Bounds.
 
         Args:
             name: of the model.
             max_runs: at a time; each takes processor time from the translations that run meanwhile.
             max_requests: that may be under way; one more is refused.
+            metrics: told how many there are, and how long runs take.
         """
-        self.name = name
         self.num_requests = 0
         self._max_runs = max_runs
         self._max_requests = max_requests
@@ -39,6 +40,8 @@ class Explainer:
         self._under_way: set[asyncio.Future[object]] = set()
         self._is_stopped = False
         self._seconds_per_run = 0.0
+        self._requests = metrics.explain_requests.labels(name)
+        self._seconds = metrics.explain_seconds.labels(name)
 
     @contextmanager
     def admitted(self) -> Iterator[Turns]:
@@ -51,11 +54,11 @@ class Explainer:
             least, most = RETRY_LIMITS_SECONDS
             wait = self.num_requests * self._seconds_per_run / self._max_runs / 2
             raise TooManyExplanationsError(self._max_requests, min(most, max(least, wait)))
-        self.num_requests += 1
+        self._count(1)
         try:
             yield Turns(self)
         finally:
-            self.num_requests -= 1
+            self._count(-1)
 
     async def run(self, function: Callable[P, T], *arguments: P.args, **options: P.kwargs) -> T:
         """Call a function in one of the threads. Who leaves early gives up the place in the queue.
@@ -85,6 +88,10 @@ class Explainer:
             work.cancel()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
+    def _count(self, change: int) -> None:
+        self.num_requests += change
+        self._requests.inc(change)
+
     def _timed(self, function: Callable[[], T]) -> T:
         started = time.perf_counter()
         try:
@@ -92,6 +99,7 @@ class Explainer:
         finally:
             taken = time.perf_counter() - started
             self._seconds_per_run = _KEPT * self._seconds_per_run + (1 - _KEPT) * taken
+            self._seconds.observe(taken)
 
 
 class Turns:

@@ -95,7 +95,9 @@ def align(cross_attention: NDArray[Any], alignment: Alignment | None = None, num
     """
     if not len(cross_attention):
         return []
-    weights = aligning_weights(cross_attention, alignment)[:-1, num_prefix_tokens:-1]  # without the ends of sentence
+    shift = 0 if alignment is None else alignment.shift
+    num_tokens = cross_attention.shape[2] - 1  # without the end of sentence; nor has the source one here
+    weights = aligning_weights(cross_attention, alignment)[shift : shift + num_tokens, num_prefix_tokens:-1]
     if not weights.size:
         return []
     best = weights.argmax(axis=1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 
 from service.api.alignment import align_pair
 from service.api.explainer import Turns
@@ -60,8 +59,9 @@ class GrowingAlignment:
         """Compute no more."""
         if self._task is not None:
             self._task.cancel()
-            with suppress(asyncio.CancelledError, Exception):
-                await self._task
+            await asyncio.wait((self._task,))
+            if not self._task.cancelled():
+                self._task.exception()  # it was told, or nobody is there any more to be told
 
     async def _align(self) -> None:
         while self._waiting:

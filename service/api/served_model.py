@@ -56,7 +56,8 @@ class ServedModel:
         self._options = SentenceOptions(self.manifest, bundle.target_tokenizer, self.max_beam_size)
         self._max_under_way = min(cache.max_rows, settings.max_waiting)
         self._leases = Leases()
-        self._explainer = Explainer(self.manifest.name, settings.max_explain_runs, settings.max_explain_requests)
+        runs, requests = settings.max_explain_runs, settings.max_explain_requests
+        self._explainer = Explainer(self.manifest.name, runs, requests, metrics)
 
     def translating(self, languages: LanguagePair) -> ServedModel:
         """The same model, engine, worker and leases for one of its language pairs."""

@@ -150,10 +150,24 @@ class Alignment(_Section, frozen=True):
     """None: the mean of all layers and heads."""
     head: NonNegative | None = None
     """None: the mean of the layer's heads."""
+    shift: Literal[0, 1] = 0
+    """0: a token's row of attention is that of the step that predicts it; 1: that of the next, which reads it."""
+    agreement: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0
+    """Share of the held-out reference links that it finds."""
+    num_links: NonNegative = 0
+    """How many there are; 0: it was not measured."""
 
     def __post_init__(self) -> None:
         if self.layer is None and self.head is not None:
             raise ValueError("alignment: a head needs its layer")
+
+    @property
+    def description(self) -> str:
+        """For people."""
+        place = "the mean of all layers and heads" if self.layer is None else f"layer {self.layer}, head {self.head}"
+        if self.layer is not None and self.head is None:
+            place = f"the mean of layer {self.layer}'s heads"
+        return f"{place}, one step later" if self.shift else place
 
 
 class Manifest(_Section, frozen=True):

@@ -20,6 +20,7 @@ import grpc
 
 from service.client import bulk, catalogs
 from service.client.arguments import add_connection, add_decoding, client_of
+from service.client.attention import command as attention
 from service.client.client import Client, LineError
 
 EXIT_CODES = {
@@ -68,7 +69,10 @@ def main(arguments: list[str] | None = None) -> int:
 def _run(arguments: list[str]) -> None:
     options = _parser().parse_args(arguments)
     with client_of(options) as client:
-        _translate(client, options, sys.stdout)
+        if attention.is_asked_for(options):
+            attention.show(client, options, sys.stdout)
+        else:
+            _translate(client, options, sys.stdout)
 
 
 def _translate(client: Client, options: argparse.Namespace, output: TextIO) -> None:
@@ -110,6 +114,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--stream", action="store_true", help="print the translation as it grows")
     parser.add_argument("--timeout", type=float, default=60.0, help="seconds for each text (default: %(default)s)")
     add_decoding(parser)
+    attention.add_attention(parser)
     return parser
 
 

@@ -9,6 +9,7 @@ from typing import Literal
 
 import grpc
 
+from service.client.attention.attention import KINDS, Attention, Kind
 from service.client.connection import Connection
 from service.client.credentials import Credentials
 from service.pb.seq2serve.v1 import translation_service_pb2 as pb
@@ -159,6 +160,37 @@ class Client(Connection):
         for response in self._stub.TranslateStream(request, timeout=self._timeout):
             if response.HasField("delta"):
                 yield response.delta.text
+
+    def attend(
+        self,
+        source: str,
+        target: str = "",
+        *,
+        kinds: Sequence[Kind] = ("cross", "encoder", "decoder"),
+        encodings: bool = False,
+        layer: int | None = None,
+        head: int | None = None,
+    ) -> Attention:
+        """What the model looks at in one sentence.
+
+        Args:
+            source: taken as one sentence.
+            target: its translation; empty: the model translates greedily.
+            kinds: of attention.
+            encodings: whether to return what the encoder makes of each source token.
+            layer: only maps of this one, from 0.
+            head: only maps of this one, from 0.
+        """
+        request = pb.AttendRequest(
+            model_selection=self._selection,
+            source=source,
+            target=target,
+            kinds=[KINDS[kind] for kind in kinds],
+            return_encodings=encodings,
+            layer=layer,
+            head=head,
+        )
+        return Attention.of(self._stub.Attend(request, timeout=self._timeout))
 
     def translate_all(self, texts: Iterable[str]) -> Iterator[str]:
         """Translations of many texts, in order, over one stream, which is not tried again if the service is away.
