@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import sys
 from pathlib import Path
+
+import msgspec
 
 from export.writer import ExportOptions, export
 from tests.export.test_rnn_export import make_checkpoint
@@ -13,8 +14,8 @@ from tests.training.test_rnn import FAMILIES
 
 def main() -> None:
     checkpoint = make_checkpoint(**FAMILIES["bahdanau"])
-    recipe = dataclasses.replace(checkpoint.recipe, name="rnn-bahdanau", target_language="ko")
-    export(dataclasses.replace(checkpoint, recipe=recipe), Path(sys.argv[1]), ExportOptions(name="rnn-bahdanau"))
+    checkpoint.recipe = msgspec.structs.replace(checkpoint.recipe, name="rnn-bahdanau", target_language="ko")
+    export(checkpoint, Path(sys.argv[1]), ExportOptions(name="rnn-bahdanau"))
 
 
 if __name__ == "__main__":

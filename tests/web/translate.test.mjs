@@ -107,7 +107,7 @@ test("the best translations come with their scores, and each can be looked at", 
   assert.deepEqual(scores, scores.toSorted((one, other) => other - one));
   const [, second] = await texts(page, ".nbest-text");
   const answered = page.waitForResponse((response) => response.url().endsWith("/v1/attend"));
-  await page.click(".nbest-line:nth-of-type(3)");
+  await page.click(".nbest-line:nth-of-type(2)");
   const answer = await (await answered).json();
   await isComplete(page);
   assert.equal(await page.textContent("#target"), second);

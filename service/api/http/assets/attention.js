@@ -40,14 +40,36 @@ export class Weights {
   }
 }
 
+/** Which maps a model has. */
+export class Shape {
+  /** @param {Object[]} maps  one for each kind, layer and head */
+  constructor(maps) {
+    this.sizes = new Map(KINDS.map((kind) => {
+      const own = maps.filter((map) => map.kind === kind);
+      const number = (field) => 1 + Math.max(-1, ...own.map((map) => map[field] ?? 0));
+      return [kind, { layers: number("layer"), heads: number("head") }];
+    }));
+  }
+
+  /** Numbers of layers and heads of a kind. */
+  size(kind) {
+    return this.sizes.get(kind);
+  }
+
+  /** The kinds that there are. */
+  get kinds() {
+    return KINDS.filter((kind) => this.size(kind).layers > 0);
+  }
+}
+
 export class Attention {
   /**
    * @param {Object} response  an AttendResponse
-   * @param {string[]} missing  kinds that were not asked for yet
+   * @param {Shape} shape  of all maps of the model, be they in the response or not
    */
-  constructor(response, missing = []) {
+  constructor(response, shape) {
     this.response = response;
-    this.missing = missing;
+    this.shape = shape;
     this.model = response.model;
     this.source = response.source ?? "";
     this.target = response.target ?? "";
@@ -55,39 +77,21 @@ export class Attention {
     this.targetTokens = named(response.targetTokens ?? [], this.target);
     /** (S, width) or none: what the encoder made of each source token. */
     this.encodings = (response.encodings ?? []).map((encoding) => Float32Array.from(encoding.values ?? []));
-    this.maps = new Map(KINDS.map((kind) => [kind, []]));
-    this.#read(response);
-  }
-
-  /** Take over the maps of another response for the same texts. */
-  add(response, kind) {
-    this.missing = this.missing.filter((other) => other !== kind);
-    this.#read(response);
-  }
-
-  #read(response) {
+    this.maps = new Map();
     for (const map of [...(response.maps ?? []), ...(response.averages ?? [])]) {
-      this.maps.get(map.kind)?.push(new Weights(map));
+      const weights = new Weights(map);
+      this.maps.set(`${map.kind} ${weights.layer} ${weights.head}`, weights);
     }
   }
 
-  /** The kinds that this model has, as far as is known. */
-  get kinds() {
-    return KINDS.filter((kind) => this.maps.get(kind).length > 0 || this.missing.includes(kind));
+  /** Take over the maps of another attention to the same texts. */
+  add(other) {
+    for (const [name, weights] of other.maps) this.maps.set(name, weights);
   }
 
-  /** Numbers of layers and heads of a kind. */
-  size(kind) {
-    const all = this.maps.get(kind);
-    return {
-      layers: 1 + Math.max(-1, ...all.map((weights) => weights.layer)),
-      heads: 1 + Math.max(-1, ...all.map((weights) => weights.head)),
-    };
-  }
-
-  /** The weights of one head, or a mean; null where there are none. */
+  /** The weights of one head, or a mean; null where they were not asked for. */
   weights(kind, layer, head) {
-    return this.maps.get(kind).find((weights) => weights.layer === layer && weights.head === head) ?? null;
+    return this.maps.get(`${kind} ${layer} ${head}`) ?? null;
   }
 
   /** The tokens that look. */

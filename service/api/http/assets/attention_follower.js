@@ -3,18 +3,14 @@
  * for the newest text. What the decoder looked at before does not change by what it writes later.
  */
 
-import { Attention } from "./attention.js";
-
 export class AttentionFollower {
   /**
-   * @param {import("./api.js").Api} api
-   * @param {function(string): Object} requestOf  an AttendRequest for the text so far
-   * @param {function(Attention)} show  gets each answer
+   * @param {function(string): Promise} load  the attention of the text so far
+   * @param {function(import("./attention.js").Attention)} show  gets each answer
    * @param {AbortSignal} signal  ends it
    */
-  constructor(api, requestOf, show, signal) {
-    this.api = api;
-    this.requestOf = requestOf;
+  constructor(load, show, signal) {
+    this.load = load;
     this.show = show;
     this.signal = signal;
     this.text = "";
@@ -39,8 +35,8 @@ export class AttentionFollower {
     try {
       while (!this.isOver && this.text !== this.asked && this.text.trim()) {
         this.asked = this.text;
-        const response = await this.api.attend(this.requestOf(this.text), this.signal);
-        if (!this.signal.aborted) this.show(new Attention(response));
+        const attention = await this.load(this.text);
+        if (!this.signal.aborted) this.show(attention);
       }
     } catch {
       this.isOver = true; // what is wrong with the request, the final one will say as well

@@ -1,7 +1,7 @@
 /** The view that shows one word in two sentences, or one sentence in two models. */
 
 import { AttentionLoader } from "./attention_loader.js";
-import { CROSS } from "./attention.js";
+import { CROSS, ENCODER, MEAN } from "./attention.js";
 import { ComparisonResult } from "./comparison_result.js";
 import { element } from "./element.js";
 import { PAIRS } from "./examples.js";
@@ -88,8 +88,14 @@ export class Comparison {
   }
 
   /** The model's own translation of a text, and its attention with encodings. */
-  #ask(modelSelection, source, signal) {
-    return this.loader.load({ modelSelection, source, returnEncodings: true }, CROSS, signal);
+  async #ask(modelSelection, source, signal) {
+    const mean = { layer: MEAN, head: MEAN };
+    const request = { modelSelection, source, returnEncodings: true };
+    const attention = await this.loader.load(request, { kind: ENCODER, ...mean }, signal);
+    if (attention.shape.kinds.includes(CROSS) && !attention.weights(CROSS, MEAN, MEAN)) {
+      await this.loader.add(attention, { modelSelection, source, target: attention.target }, { kind: CROSS, ...mean }, signal);
+    }
+    return attention;
   }
 
   #show() {

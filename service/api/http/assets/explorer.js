@@ -15,12 +15,12 @@ export class Explorer {
   /**
    * @param {import("./words.js").Words} words
    * @param {import("./theme.js").Theme} theme
-   * @param {function(string): Promise} loadKind  adds maps of a kind that an attention misses
+   * @param {function({kind: string, layer: number, head: number}): Promise} loadMap  adds a map that the attention lacks
    */
-  constructor(words, theme, loadKind) {
+  constructor(words, theme, loadMap) {
     this.words = words;
     this.theme = theme;
-    this.loadKind = loadKind;
+    this.loadMap = loadMap;
     this.spotlight = new Spotlight();
     this.links = new Links(words, theme, this.spotlight);
     this.arcs = new Arcs(words, theme, this.spotlight);
@@ -65,7 +65,7 @@ export class Explorer {
     this.attention = attention;
     this.isComplete = isComplete;
     this.root.hidden = false;
-    const hasAny = attention.kinds.length > 0;
+    const hasAny = attention.shape.kinds.length > 0;
     this.empty.hidden = hasAny;
     for (const part of this.parts) part.hidden = !hasAny;
     if (!hasAny) return;
@@ -84,11 +84,11 @@ export class Explorer {
 
   async #choose() {
     this.spotlight.clear();
-    const { kind } = this.chooser;
-    if (this.attention.missing.includes(kind)) {
+    if (!this.chooser.weights) {
       this.root.setAttribute("aria-busy", "true");
-      await this.loadKind(kind);
+      await this.loadMap(this.chooser.choice);
       this.root.removeAttribute("aria-busy");
+      if (!this.attention) return;
       this.chooser.show(this.attention);
     }
     this.#draw(false);

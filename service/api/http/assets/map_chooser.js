@@ -21,14 +21,20 @@ export class MapChooser extends EventTarget {
 
   /** Offer what an attention has. What was chosen stays so if it is there. */
   show(attention) {
-    const { kinds } = attention;
+    const { kinds } = attention.shape;
     if (!kinds.includes(this.kind)) this.kind = kinds[0] ?? CROSS;
     this.attention = attention;
     this.#showKinds(kinds);
     this.#showMaps();
   }
 
-  /** The weights that are chosen; null for a model without attention. */
+  /** What is chosen. */
+  get choice() {
+    const { kind, layer, head } = this;
+    return { kind, layer, head };
+  }
+
+  /** The weights that are chosen; null where the attention lacks them. */
   get weights() {
     return this.attention.weights(this.kind, this.layer, this.head);
   }
@@ -46,9 +52,9 @@ export class MapChooser extends EventTarget {
   }
 
   #showMaps() {
-    const { layers, heads } = this.attention.size(this.kind);
+    const { layers, heads } = this.attention.shape.size(this.kind);
     const shape = `${this.kind} ${layers} ${heads}`;
-    if (!this.weights) this.layer = this.head = MEAN;
+    if (this.layer >= layers || this.head >= heads) this.layer = this.head = MEAN;
     if (shape !== this.shownMaps) {
       this.shownMaps = shape;
       this.mapsRoot.style.setProperty("--heads", heads + 1);

@@ -20,7 +20,7 @@ export class Translator {
     this.picker = new ModelPicker(words, () => models.translators, find("translate-picker"));
     this.hypotheses = new Hypotheses(words, find("hypotheses"), (hypothesis) => this.#choose(hypothesis));
     this.loader = new AttentionLoader(api);
-    this.explorer = new Explorer(words, theme, (kind) => this.#loadKind(kind));
+    this.explorer = new Explorer(words, theme, (choice) => this.#loadMap(choice));
     this.attentionRoot.append(this.explorer.root);
     models.addEventListener("change", () => this.#offer());
     words.addEventListener("change", () => this.#nameLanguages());
@@ -106,7 +106,7 @@ export class Translator {
     this.asked = (target) => ({ modelSelection: selection, source: text, target });
     const begin = performance.now();
     const show = (attention) => this.#grow(attention);
-    const follower = new AttentionFollower(this.api, (target) => ({ ...this.asked(target), kinds: [CROSS] }), show, signal);
+    const follower = new AttentionFollower((target) => this.#attentionSoFar(target, signal), show, signal);
     let result = null;
     for await (const event of this.api.stream(this.#request(selection, text), signal)) {
       if (event.delta) this.target.textContent += event.delta.text ?? "";
@@ -129,15 +129,19 @@ export class Translator {
   async #explain(target, signal) {
     this.target.textContent = target;
     if (!target.trim()) return;
-    const attention = await this.loader.load(this.asked(target), this.explorer.chooser.kind, signal);
+    const attention = await this.loader.load(this.asked(target), this.explorer.chooser.choice, signal);
     if (signal.aborted) return;
     this.attentionRoot.hidden = false;
     this.explorer.show(attention, { isComplete: true, isGrowing: true });
   }
 
-  /** The attention of what there is so far. */
+  #attentionSoFar(target, signal) {
+    return this.loader.loadPart(this.asked(target), { ...this.explorer.chooser.choice, kind: CROSS }, signal);
+  }
+
+  /** Show the attention of what there is so far. */
   #grow(attention) {
-    if (this.explorer.chooser.kind !== CROSS || attention.kinds.length === 0) return;
+    if (this.explorer.chooser.kind !== CROSS || attention.shape.kinds.length === 0) return;
     this.attentionRoot.hidden = false;
     this.explorer.show(attention, { isComplete: false, isGrowing: true });
   }
@@ -153,10 +157,10 @@ export class Translator {
     }
   }
 
-  async #loadKind(kind) {
+  async #loadMap(choice) {
     const { attention } = this.explorer;
     try {
-      attention.add(await this.loader.loadKind(this.asked(attention.target), kind, this.controller.signal), kind);
+      await this.loader.add(attention, this.asked(attention.target), choice, this.controller.signal);
     } catch (error) {
       this.notice.show(error);
     }
