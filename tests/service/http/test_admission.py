@@ -124,3 +124,10 @@ def test_every_origin_or_none(run: Run, server: Server) -> None:
 def test_what_is_no_origin_is_refused_at_the_start(run: Run, origins: str) -> None:
     with pytest.raises(SettingsError, match="http_allowed_origins"), run(http_allowed_origins=origins):
         pass
+
+
+def test_where_the_api_is_off_there_are_probes_alone(run: Run) -> None:
+    with run(http_api="off") as server:
+        assert [ask(server, path).status for path in ("/livez", "/readyz", "/metrics")] == [200, 200, 200]
+        assert [ask(server, path).status for path in ("/", "/openapi.json", "/languages", "/v1/models")] == [404] * 4
+        assert ask(server, "/v1/translate", CAT).status == 404

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import threading
@@ -118,6 +119,20 @@ def test_requests_that_follow_each_other_are_all_answered(server: Server) -> Non
         told = b"".join(iter(lambda: pipelined.recv(1 << 16), b""))
     assert told.count(b"HTTP/1.1 200 OK") == 4
     assert told.count(b'"katu"') == 3
+
+
+def test_nonsense_after_an_answer_is_no_news(server: Server, caplog: pytest.LogCaptureFixture) -> None:
+    with connected(server) as strange:
+        strange.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+        assert strange.recv(1 << 16).startswith(b"HTTP/1.1 200 ")
+        strange.sendall(b"no length\r\n")
+        with contextlib.suppress(ConnectionError):
+            while strange.recv(1 << 16):
+                pass
+    with connected(server) as strange:
+        strange.sendall(b"\x00\xff nonsense\r\n\r\n")
+        assert strange.recv(1 << 16).startswith(b"HTTP/1.1 400 ")
+    assert caplog.records == []
 
 
 def test_probes_and_pages_know_get_and_head(server: Server) -> None:
