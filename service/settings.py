@@ -28,6 +28,7 @@ class Settings:
     http_address: str = _setting(
         "127.0.0.1:8080", "host:port of the page, the JSON API, /metrics, /livez, /readyz; port 0 takes a free one"
     )
+    http_api: str = _setting("on", "whether the page and the APIs are there, too, or probes alone", ("on", "off"))
     http_allowed_origins: str = _setting(
         "", "origins whose pages may call the JSON API, such as https://example.com, separated by commas; *: all"
     )

@@ -190,14 +190,12 @@ class Server:
         probes = Probes(
             lambda: self._readiness.is_live and not self._port.is_worn_out, lambda: self._readiness.is_ready
         )
+        plain = tuple(probes.routes(self._metrics.registry))
+        if self._settings.http_api == "off":
+            return application(plain, ())
         gateway = Gateway(routes_of(SERVICES), self._in_process, self._settings.max_message_bytes)
         libretranslate = LibreTranslate(self._in_process, self._settings, probes.is_ready)
-        routes = (
-            *probes.routes(self._metrics.registry),
-            *gateway.routes(),
-            *libretranslate.routes(),
-            *Assets(self.grpc_address).routes(),
-        )
+        routes = (*plain, *gateway.routes(), *libretranslate.routes(), *Assets(self.grpc_address).routes())
         return application(routes, self._origins)
 
     def _watch(self, coroutine: Coroutine[Any, Any, None]) -> None:

@@ -71,14 +71,14 @@ class HttpPort:
         server.close()
         for connection in list(self._state.connections):
             connection.shutdown()
-        if self._state.tasks:
-            await asyncio.wait(self._state.tasks, timeout=END_SECONDS)
-        for task in self._state.tasks:
-            task.cancel()
+        await self._answered()
         for connection in list(self._state.connections):
             connection.transport.abort()
-        while self._state.connections or self._state.tasks:
-            await asyncio.sleep(0)
+        await self._answered()
+
+    async def _answered(self) -> None:
+        if self._state.tasks:
+            await asyncio.wait(self._state.tasks, timeout=END_SECONDS)
 
     def _connection(self) -> Connection:
         return Connection(self._config, self._state, self._connections)

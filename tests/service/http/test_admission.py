@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import trustme
 
+from service.api.server import Server
 from service.errors import SettingsError
 from tests.service.http.serving import Run, ask
 
@@ -111,16 +112,22 @@ def test_pages_of_origins_that_are_allowed_may_call(run: Run) -> None:
         assert "access-control-allow-origin" not in ask(server, "/metrics", headers=friend).headers
 
 
-def test_every_origin_or_none(run: Run) -> None:
+def test_every_origin_or_none(run: Run, server: Server) -> None:
     stranger = {"Origin": "https://stranger.example"}
-    with run(http_allowed_origins="*") as server:
-        assert ask(server, "/v1/models", headers=stranger).headers["access-control-allow-origin"] == "*"
-    with run() as server:
-        assert ask(server, "/v1/translate", method="OPTIONS", headers=stranger | PREFLIGHT).status == 405
-        assert "access-control-allow-origin" not in ask(server, "/v1/models", headers=stranger).headers
+    assert ask(server, "/v1/translate", method="OPTIONS", headers=stranger | PREFLIGHT).status == 405
+    assert "access-control-allow-origin" not in ask(server, "/v1/models", headers=stranger).headers
+    with run(http_allowed_origins="*") as every:
+        assert ask(every, "/v1/models", headers=stranger).headers["access-control-allow-origin"] == "*"
 
 
 @pytest.mark.parametrize("origins", ["example.com", "https://example.com/", "https://a, ,https://b", "http://*/x"])
 def test_what_is_no_origin_is_refused_at_the_start(run: Run, origins: str) -> None:
     with pytest.raises(SettingsError, match="http_allowed_origins"), run(http_allowed_origins=origins):
         pass
+
+
+def test_where_the_api_is_off_there_are_probes_alone(run: Run) -> None:
+    with run(http_api="off") as server:
+        assert [ask(server, path).status for path in ("/livez", "/readyz", "/metrics")] == [200, 200, 200]
+        assert [ask(server, path).status for path in ("/", "/openapi.json", "/languages", "/v1/models")] == [404] * 4
+        assert ask(server, "/v1/translate", CAT).status == 404

@@ -17,10 +17,10 @@ FILES = sorted(path.name for path in Path(assets_module.__file__).with_name("ass
 def test_the_page_brings_all_it_needs(server: Server) -> None:
     page = ask(server, "/")
     assert (page.status, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
-    needed = re.findall(r"""(?:src|href)="(/assets/[^"]+)""", page.body.decode())
+    needed = re.findall(r"""(?:src|href)="(assets/[^"]+)""", page.body.decode())
     assert needed
     for path in needed:
-        assert ask(server, path).status == 200, path
+        assert ask(server, f"/{path}").status == 200, path
     policy = page.headers["content-security-policy"]
     assert "script-src 'self'" in policy
     assert "unsafe" not in policy
