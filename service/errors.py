@@ -118,6 +118,12 @@ class TooManyExplanationsError(BusyError):
         )
 
 
+class TooManyConnectionsError(BusyError):
+    """The HTTP port has as many connections as it may."""
+
+    reason = "TOO_MANY_CONNECTIONS"
+
+
 class QuotaExceededError(BusyError):
     """The client has used what it may use."""
 

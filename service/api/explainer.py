@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from service.errors import ShuttingDownError, TooManyExplanationsError
 from service.metrics.families import Metrics
@@ -37,7 +37,7 @@ class Explainer:
         self._max_runs = max_runs
         self._max_requests = max_requests
         self._threads = ThreadPoolExecutor(max_runs, thread_name_prefix=f"explain-{name}")
-        self._under_way: set[asyncio.Future[object]] = set()
+        self._under_way: set[asyncio.Future[Any]] = set()
         self._is_stopped = False
         self._seconds_per_run = 0.0
         self._requests = metrics.explain_requests.labels(name)

@@ -82,13 +82,12 @@ def encode(bundle: Bundle, source_ids: Sequence[int]) -> NDArray[np.float32]:
     """
     arrays = {array.name: array for array in bundle.manifest.state if array.grows_with == SOURCE}
     parts = [np.zeros((len(source_ids), 0), np.float32)]
-    for name, values in (
-        zip(arrays, bundle.encoder.run(list(arrays), _source(source_ids)), strict=True) if arrays else ()
-    ):
-        axis = arrays[name].growing_axis
+    found = bundle.encoder.run(list(arrays), _source(source_ids)) if arrays else []
+    for array, values in zip(arrays.values(), found, strict=True):
+        axis = array.growing_axis
         assert axis is not None
         rows = np.moveaxis(values, axis, 1)[0].reshape(len(source_ids), -1).astype(np.float32)
-        parts.append(rows / LARGEST_INT8 if arrays[name].dtype == "int8" else rows)
+        parts.append(rows / LARGEST_INT8 if array.dtype == "int8" else rows)
     return np.concatenate(parts, axis=1)
 
 

@@ -103,10 +103,9 @@ class Bundle:
         alignment = self.manifest.alignment
         if alignment is msgspec.UNSET:
             return
-        [cross] = [value for value in self.explain.get_outputs() if value.name == "cross_attention"]
-        for name, index, length in zip(
-            ("layer", "head"), (alignment.layer, alignment.head), cross.shape[1:3], strict=True
-        ):
+        shapes = {value.name: value.shape for value in self.explain.get_outputs()}
+        lengths = shapes.get("cross_attention", ())[1:3]
+        for name, index, length in zip(("layer", "head"), (alignment.layer, alignment.head), lengths, strict=False):
             if index is not None and isinstance(length, int) and index >= length:
                 raise BundleError(
                     f"{directory}: alignment.{name} {index} in the manifest, where the model has {length}: "

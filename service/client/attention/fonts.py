@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from PIL import ImageFont
 
@@ -89,5 +90,10 @@ def _open(path: Path) -> ImageFont.FreeTypeFont | None:
 
 def _first_missing(font: ImageFont.FreeTypeFont, characters: str) -> str:
     """The first character that is drawn as those are that no font has; empty: none."""
-    blank = bytes(font.getmask(MISSING))
-    return next((character for character in characters if bytes(font.getmask(character)) == blank), "")
+    blank = _drawn(font, MISSING)
+    return next((character for character in characters if _drawn(font, character) == blank), "")
+
+
+def _drawn(font: ImageFont.FreeTypeFont, character: str) -> bytes:
+    pixels: Any = font.getmask(character)
+    return bytes(pixels)

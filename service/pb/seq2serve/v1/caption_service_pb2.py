@@ -22,26 +22,29 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from service.pb.seq2serve.v1 import translation_service_pb2 as service_dot_pb_dot_seq2serve_dot_v1_dot_translation__service__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n-service/pb/seq2serve/v1/caption_service.proto\x12\x0cseq2serve.v1\x1a\x31service/pb/seq2serve/v1/translation_service.proto\"\xc5\x01\n\x0e\x43\x61ptionRequest\x12\x35\n\x0fmodel_selection\x18\x01 \x01(\x0b\x32\x1c.seq2serve.v1.ModelSelection\x12\r\n\x05image\x18\x02 \x01(\x0c\x12/\n\x08\x64\x65\x63oding\x18\x03 \x01(\x0b\x32\x1d.seq2serve.v1.DecodingOptions\x12\x12\n\nomit_words\x18\x04 \x01(\x08\x12(\n\x08priority\x18\x05 \x01(\x0e\x32\x16.seq2serve.v1.Priority\"\xbe\x01\n\x0f\x43\x61ptionResponse\x12\x0f\n\x07\x63\x61ption\x18\x01 \x01(\t\x12\x15\n\rlanguage_code\x18\x02 \x01(\t\x12\x33\n\nhypotheses\x18\x03 \x03(\x0b\x32\x1f.seq2serve.v1.CaptionHypothesis\x12(\n\x05words\x18\x04 \x03(\x0b\x32\x19.seq2serve.v1.CaptionWord\x12\r\n\x05model\x18\x05 \x01(\t\x12\x15\n\rmodel_version\x18\x06 \x01(\t\"\x9a\x01\n\x11\x43\x61ptionHypothesis\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\r\n\x05score\x18\x02 \x01(\x02\x12\x10\n\x08log_prob\x18\x03 \x01(\x02\x12\x31\n\rfinish_reason\x18\x04 \x01(\x0e\x32\x1a.seq2serve.v1.FinishReason\x12#\n\x06tokens\x18\x05 \x03(\x0b\x32\x13.seq2serve.v1.Token\"g\n\x0b\x43\x61ptionWord\x12\x0c\n\x04word\x18\x01 \x01(\t\x12\r\n\x05\x62\x65gin\x18\x02 \x01(\x05\x12\x0b\n\x03\x65nd\x18\x03 \x01(\x05\x12.\n\tattention\x18\x04 \x01(\x0b\x32\x1b.seq2serve.v1.AttentionGrid\"?\n\rAttentionGrid\x12\x0c\n\x04rows\x18\x01 \x01(\x05\x12\x0f\n\x07\x63olumns\x18\x02 \x01(\x05\x12\x0f\n\x07weights\x18\x03 \x03(\x02\x32X\n\x0e\x43\x61ptionService\x12\x46\n\x07\x43\x61ption\x12\x1c.seq2serve.v1.CaptionRequest\x1a\x1d.seq2serve.v1.CaptionResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n-service/pb/seq2serve/v1/caption_service.proto\x12\x0cseq2serve.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x31service/pb/seq2serve/v1/translation_service.proto\"\xc5\x01\n\x0e\x43\x61ptionRequest\x12\x35\n\x0fmodel_selection\x18\x01 \x01(\x0b\x32\x1c.seq2serve.v1.ModelSelection\x12\r\n\x05image\x18\x02 \x01(\x0c\x12/\n\x08\x64\x65\x63oding\x18\x03 \x01(\x0b\x32\x1d.seq2serve.v1.DecodingOptions\x12\x12\n\nomit_words\x18\x04 \x01(\x08\x12(\n\x08priority\x18\x05 \x01(\x0e\x32\x16.seq2serve.v1.Priority\"\xbe\x01\n\x0f\x43\x61ptionResponse\x12\x0f\n\x07\x63\x61ption\x18\x01 \x01(\t\x12\x15\n\rlanguage_code\x18\x02 \x01(\t\x12\x33\n\nhypotheses\x18\x03 \x03(\x0b\x32\x1f.seq2serve.v1.CaptionHypothesis\x12(\n\x05words\x18\x04 \x03(\x0b\x32\x19.seq2serve.v1.CaptionWord\x12\r\n\x05model\x18\x05 \x01(\t\x12\x15\n\rmodel_version\x18\x06 \x01(\t\"\x9a\x01\n\x11\x43\x61ptionHypothesis\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\r\n\x05score\x18\x02 \x01(\x02\x12\x10\n\x08log_prob\x18\x03 \x01(\x02\x12\x31\n\rfinish_reason\x18\x04 \x01(\x0e\x32\x1a.seq2serve.v1.FinishReason\x12#\n\x06tokens\x18\x05 \x03(\x0b\x32\x13.seq2serve.v1.Token\"g\n\x0b\x43\x61ptionWord\x12\x0c\n\x04word\x18\x01 \x01(\t\x12\r\n\x05\x62\x65gin\x18\x02 \x01(\x05\x12\x0b\n\x03\x65nd\x18\x03 \x01(\x05\x12.\n\tattention\x18\x04 \x01(\x0b\x32\x1b.seq2serve.v1.AttentionGrid\"?\n\rAttentionGrid\x12\x0c\n\x04rows\x18\x01 \x01(\x05\x12\x0f\n\x07\x63olumns\x18\x02 \x01(\x05\x12\x0f\n\x07weights\x18\x03 \x03(\x02\x32p\n\x0e\x43\x61ptionService\x12^\n\x07\x43\x61ption\x12\x1c.seq2serve.v1.CaptionRequest\x1a\x1d.seq2serve.v1.CaptionResponse\"\x16\x82\xd3\xe4\x93\x02\x10\"\x0b/v1/caption:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'service.pb.seq2serve.v1.caption_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CAPTIONREQUEST']._serialized_start=115
-  _globals['_CAPTIONREQUEST']._serialized_end=312
-  _globals['_CAPTIONRESPONSE']._serialized_start=315
-  _globals['_CAPTIONRESPONSE']._serialized_end=505
-  _globals['_CAPTIONHYPOTHESIS']._serialized_start=508
-  _globals['_CAPTIONHYPOTHESIS']._serialized_end=662
-  _globals['_CAPTIONWORD']._serialized_start=664
-  _globals['_CAPTIONWORD']._serialized_end=767
-  _globals['_ATTENTIONGRID']._serialized_start=769
-  _globals['_ATTENTIONGRID']._serialized_end=832
-  _globals['_CAPTIONSERVICE']._serialized_start=834
-  _globals['_CAPTIONSERVICE']._serialized_end=922
+  _globals['_CAPTIONSERVICE'].methods_by_name['Caption']._loaded_options = None
+  _globals['_CAPTIONSERVICE'].methods_by_name['Caption']._serialized_options = b'\202\323\344\223\002\020\"\013/v1/caption:\001*'
+  _globals['_CAPTIONREQUEST']._serialized_start=145
+  _globals['_CAPTIONREQUEST']._serialized_end=342
+  _globals['_CAPTIONRESPONSE']._serialized_start=345
+  _globals['_CAPTIONRESPONSE']._serialized_end=535
+  _globals['_CAPTIONHYPOTHESIS']._serialized_start=538
+  _globals['_CAPTIONHYPOTHESIS']._serialized_end=692
+  _globals['_CAPTIONWORD']._serialized_start=694
+  _globals['_CAPTIONWORD']._serialized_end=797
+  _globals['_ATTENTIONGRID']._serialized_start=799
+  _globals['_ATTENTIONGRID']._serialized_end=862
+  _globals['_CAPTIONSERVICE']._serialized_start=864
+  _globals['_CAPTIONSERVICE']._serialized_end=976
 # @@protoc_insertion_point(module_scope)
