@@ -10,7 +10,11 @@ DEVICE_EXTRA := $(shell nvidia-smi >/dev/null 2>&1 && echo cuda || echo cpu)
 SERVE_ENV := .venv-serve
 DEV_ENV := .venv
 JOEYNMT_ENV := .venv-joeynmt
-PROTOS := $(wildcard protos/seq2serve/v1/*.proto)
+PROTOS := $(patsubst protos/%,build/protos/%,$(wildcard protos/seq2serve/v1/*.proto))
+# What the protos import of Google's, from the installed package: buf and protoc find it there without a network.
+GOOGLEAPIS := build/googleapis
+PROTOC := $(DEV_ENV)/bin/python -m grpc_tools.protoc -Iservice/pb=build/protos -I$(GOOGLEAPIS)
+OPENAPI := $(DEV_ENV)/bin/python -m service.api.http.openapi
 SOURCES := service export training tests bench
 
 .PHONY: help setup serve test check format protos bench bench-training faults soak clean
@@ -26,25 +30,33 @@ setup: $(DEV_ENV)/.ready ## set up .venv with all that training, export, tests a
 test: $(DEV_ENV)/.ready ## run the tests; ARGS="…" goes to pytest
 	$(DEV_ENV)/bin/python -m pytest -m "not slow" $(ARGS)
 
-check: $(DEV_ENV)/.ready ## format, lint, types, import rules, protos, generated code in step
+check: $(GOOGLEAPIS)/.ready $(PROTOS) ## format, lint, types, import rules, protos, generated code in step
 	$(DEV_ENV)/bin/ruff format --check $(SOURCES)
 	$(DEV_ENV)/bin/ruff check $(SOURCES)
 	$(DEV_ENV)/bin/mypy
 	$(DEV_ENV)/bin/lint-imports
 	$(DEV_ENV)/bin/buf lint
-	$(DEV_ENV)/bin/buf format --diff --exit-code
+	$(DEV_ENV)/bin/buf format --diff --exit-code protos
 	@rm -rf build/pb && mkdir -p build/pb
-	$(DEV_ENV)/bin/python -m grpc_tools.protoc -Iservice/pb=protos \
-		--python_out=build/pb --pyi_out=build/pb --grpc_python_out=build/pb $(PROTOS)
+	$(PROTOC) --python_out=build/pb --pyi_out=build/pb --grpc_python_out=build/pb $(PROTOS)
 	diff -r -x __pycache__ -x __init__.py build/pb/service/pb service/pb
+	$(PROTOC) --include_source_info --descriptor_set_out=build/protos.binpb $(PROTOS)
+	$(OPENAPI) build/protos.binpb build/openapi.json
+	diff build/openapi.json service/api/http/openapi.json
 
 format: $(DEV_ENV)/.ready ## format the code and fix what can be fixed
 	$(DEV_ENV)/bin/ruff check --fix $(SOURCES)
 	$(DEV_ENV)/bin/ruff format $(SOURCES)
 
-protos: $(DEV_ENV)/.ready ## generate service/pb from protos
-	$(DEV_ENV)/bin/python -m grpc_tools.protoc -Iservice/pb=protos \
-		--python_out=. --pyi_out=. --grpc_python_out=. $(PROTOS)
+protos: $(GOOGLEAPIS)/.ready $(PROTOS) ## generate service/pb and openapi.json from protos
+	$(PROTOC) --python_out=. --pyi_out=. --grpc_python_out=. $(PROTOS)
+	$(PROTOC) --include_source_info --descriptor_set_out=build/protos.binpb $(PROTOS)
+	$(OPENAPI) build/protos.binpb service/api/http/openapi.json
+
+# Generated code is to import by the package that it lies in.
+build/protos/%.proto: protos/%.proto
+	@mkdir -p $(@D)
+	@sed 's|^import "seq2serve/|import "service/pb/seq2serve/|' $< > $@
 
 bench: $(DEV_ENV)/.ready ## measure the engine and the server; ARGS="…" goes to bench
 	$(DEV_ENV)/bin/python -m bench $(ARGS)
@@ -70,8 +82,14 @@ $(SERVE_ENV)/.ready: pyproject.toml constraints.txt
 $(DEV_ENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(DEV_ENV)
 	$(DEV_ENV)/bin/pip install --quiet --constraint constraints.txt torch
-	$(DEV_ENV)/bin/pip install --quiet --constraint constraints.txt --editable ".[cpu,tracing,training,import,bench,dev]"
+	$(DEV_ENV)/bin/pip install --quiet --constraint constraints.txt --editable ".[cpu,pictures,tracing,training,import,bench,dev]"
 	$(DEV_ENV)/bin/pip install --quiet --constraint constraints.txt --no-deps g2p-en netra-transliterate
+	@touch $@
+
+$(GOOGLEAPIS)/.ready: $(DEV_ENV)/.ready
+	@mkdir -p $(@D)/google/api
+	@cp $$($(DEV_ENV)/bin/python -c 'import google.api.http_pb2 as http; \
+		print(*(http.__file__.replace("http_pb2.py", f"{name}.proto") for name in ("annotations", "http")))') $(@D)/google/api
 	@touch $@
 
 $(JOEYNMT_ENV)/.ready: bench/training/joeynmt.txt constraints.txt

@@ -1,4 +1,7 @@
-"""The command line: python -m export [--from ORIGIN] CHECKPOINT… BUNDLE|FILE.pt [--precision float32|int8|float16]."""
+"""The command line: python -m export [--from ORIGIN] CHECKPOINT… BUNDLE|FILE.pt [--precision float32|int8|float16].
+
+`python -m export alignment --help`: choose the attention that an existing bundle's alignments are drawn from.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,9 @@ import sys
 from pathlib import Path
 from typing import get_args
 
+import msgspec
+
+from export.alignment import command as alignment
 from export.errors import ExportError
 from export.importers.bundle import import_bundle
 from export.importers.g2p import import_g2p
@@ -28,8 +34,12 @@ def main(arguments: list[str] | None = None) -> int:
 
     Returns the exit code: 0, 1 for a parity failure, 2 for a mistake in the arguments.
     """
-    options = _parser().parse_intermixed_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
     try:
+        if given[:1] == ["alignment"]:
+            alignment.run(given[1:])
+            return 0
+        options = _parser().parse_intermixed_args(given)
         checkpoint = _read_checkpoints(options)
         if options.bundle.suffix == ".pt":
             _save(checkpoint, options.bundle)
@@ -46,6 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
                 sentences=sentences,
                 scores=read_scores(options.scores) if options.scores else {},
                 notes=options.notes,
+                alignment_pairs=tuple(options.alignment_pairs),
             ),
         )
     except (ExportError, TrainingError) as error:
@@ -61,6 +72,10 @@ def main(arguments: list[str] | None = None) -> int:
         f"{parity.identical_translations}/{parity.num_sentences} translations as PyTorch's, "
         f"log-probabilities within {parity.max_log_prob_difference:.1g}"
     )
+    if manifest.alignment is not msgspec.UNSET:
+        print(
+            f"alignments: {manifest.alignment.description}, {manifest.alignment.agreement:.0%} of the reference links"
+        )
     return 0
 
 
@@ -97,6 +112,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--notes", default="", help="what the model card should say beside the facts")
     parser.add_argument("--sentences", type=Path, help="source sentences for the parity check, one per line")
     parser.add_argument("--scores", type=Path, help="JSON: scores by test set, for the model card")
+    parser.add_argument(
+        "--alignment-pairs",
+        action="append",
+        default=[],
+        metavar="[LANGUAGES:]FILE",
+        help="held-out pairs to choose by which attention alignments are drawn from; default: those that training kept",
+    )
     return parser
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from service.bundle.manifest import Manifest, Training
+import msgspec
+
+from service.bundle.manifest import Alignment, Manifest
+from service.bundle.provenance import Training
 
 
 def model_card(manifest: Manifest, notes: str = "") -> str:
@@ -33,6 +36,8 @@ def model_card(manifest: Manifest, notes: str = "") -> str:
         sections.append(
             f"- mean difference from the float32 model: {parity.mean_quantization_difference:.2g} nats per token"
         )
+    if manifest.alignment is not msgspec.UNSET:
+        sections.append(_alignment(manifest.alignment))
     if notes:
         sections += ["\n## Notes\n", notes]
     sections += ["\n## Licence\n", manifest.licence]
@@ -74,6 +79,15 @@ def _scores(manifest: Manifest) -> str:
     first = next(iter(scores.values()))
     signatures = f"\nsacrebleu: `{first['bleu_signature']}`, `{first['chrf_signature']}`; greedy."
     return "\n".join(["| test set | sentences | BLEU | chrF2 | TER |", "|---|---:|---:|---:|---:|", *rows, signatures])
+
+
+def _alignment(alignment: Alignment) -> str:
+    if not alignment.num_links:
+        return f"- alignments: {alignment.description}"
+    return (
+        f"- alignments: {alignment.description}, which finds {alignment.agreement:.1%} of {alignment.num_links} "
+        "reference links in held-out text"
+    )
 
 
 def _figure(score: dict[str, Any], name: str) -> str:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from export.exportable import Exportable
 from service.bundle.bundle import Bundle
-from service.bundle.manifest import Parity
+from service.bundle.provenance import Parity
 from service.engine.engine import Engine
 from service.engine.kv_cache import KVCache
 from service.engine.runner import OnnxRunner

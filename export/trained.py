@@ -44,6 +44,11 @@ class Trained(Protocol):
         """Sources of the training text, ids with end of sentence."""
         ...
 
+    @property
+    def held_out(self) -> list[tuple[list[int], list[int]]]:
+        """Pairs of the development text, sources with end of sentence."""
+        ...
+
     def build_model(self) -> Seq2Seq[Any]:
         """The model in evaluation mode."""
         ...
@@ -58,6 +63,7 @@ class CheckpointEnsemble:
     target_vocabulary: Vocabulary
     progress: dict[str, Any]
     examples: list[list[int]]
+    held_out: list[tuple[list[int], list[int]]]
     members: tuple[Checkpoint, ...]
 
     @classmethod
@@ -76,6 +82,7 @@ class CheckpointEnsemble:
             target_vocabulary=first.target_vocabulary,
             progress=_sum_up(members),
             examples=next((member.examples for member in members if member.examples), []),
+            held_out=next((member.held_out for member in members if member.held_out), []),
             members=tuple(members),
         )
 

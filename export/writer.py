@@ -9,9 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from export import graph_files
+from export.alignment.choice import compare
+from export.alignment.held_out import of_checkpoint, of_files
 from export.calibration import observe
 from export.errors import ExportError
 from export.exportable import Exportable
@@ -25,16 +28,16 @@ from service.bundle.bundle import Bundle
 from service.bundle.manifest import (
     MULTILINGUAL_SCHEMA_VERSION,
     SCHEMA_VERSION,
+    Alignment,
     Files,
     Limits,
     Manifest,
-    Parity,
     Precision,
     ProtectedSpans,
-    Training,
     VocabularySpec,
     describe_file,
 )
+from service.bundle.provenance import Parity, Training
 from service.bundle.runtime import Runtime
 from training.protected_spans import protect
 from training.seq2seq import Seq2Seq
@@ -68,6 +71,9 @@ class ExportOptions:
     """BLEU and chrF by test set, as `python -m training evaluate` prints them."""
     notes: str = ""
     """What the model card should say beside the facts."""
+    alignment_pairs: tuple[str, ...] = ()
+    """Files of held-out pairs to choose by whose attention aligns, see `export.alignment.held_out`; none: those of the
+    checkpoint."""
 
 
 def export(checkpoint: Trained, directory: Path, options: ExportOptions) -> Manifest:
@@ -107,9 +113,17 @@ def _write(checkpoint: Trained, directory: Path, options: ExportOptions) -> Mani
     num_tokens = min(MAX_PARITY_TOKENS, manifest.limits.max_target_tokens)
     parity = check_parity(bundle, exportable, model, float_model, sources, num_tokens)
     manifest = _describe(checkpoint, exportable, directory, options, parity)
+    manifest = msgspec.structs.replace(manifest, alignment=_alignment(bundle, checkpoint, options))
     manifest.save(directory)
     (directory / "MODEL_CARD.md").write_text(model_card(manifest, options.notes), encoding="utf-8")
     return manifest
+
+
+def _alignment(bundle: Bundle, checkpoint: Trained, options: ExportOptions) -> Alignment | msgspec.UnsetType:
+    files = options.alignment_pairs
+    pairs = of_files(bundle, files) if files else of_checkpoint(bundle, checkpoint.held_out)
+    comparison = compare(bundle, pairs)
+    return msgspec.UNSET if comparison is None else comparison.chosen
 
 
 def _convert(

@@ -107,6 +107,23 @@ class TooManyRpcsError(BusyError):
     reason = "TOO_MANY_RPCS"
 
 
+class TooManyExplanationsError(BusyError):
+    """As many requests for scores, attention and alignments are under way for the model as may."""
+
+    reason = "TOO_MANY_EXPLANATIONS"
+
+    def __init__(self, limit: int, retry_after_seconds: float) -> None:
+        super().__init__(
+            f"{limit} requests for scores, attention or alignments are under way already", retry_after_seconds
+        )
+
+
+class TooManyConnectionsError(BusyError):
+    """The HTTP port has as many connections as it may."""
+
+    reason = "TOO_MANY_CONNECTIONS"
+
+
 class QuotaExceededError(BusyError):
     """The client has used what it may use."""
 

@@ -25,7 +25,13 @@ class Settings:
     models: Path = _setting(Path("models"), "a bundle, or a directory of bundles")
     watch_seconds: float = _setting(5.0, "how often to look for new, changed and removed bundles; 0: never")
     grpc_address: str = _setting("127.0.0.1:50051", "host:port of the gRPC service; port 0 takes a free one")
-    http_address: str = _setting("127.0.0.1:8080", "host:port of /metrics, /livez, /readyz; port 0 takes a free one")
+    http_address: str = _setting(
+        "127.0.0.1:8080", "host:port of the page, the JSON API, /metrics, /livez, /readyz; port 0 takes a free one"
+    )
+    http_api: str = _setting("on", "whether the page and the APIs are there, too, or probes alone", ("on", "off"))
+    http_allowed_origins: str = _setting(
+        "", "origins whose pages may call the JSON API, such as https://example.com, separated by commas; *: all"
+    )
 
     tls_certificate: str = _setting("", "PEM file of the gRPC port's certificate chain; read again when it changes")
     tls_key: str = _setting("", "PEM file of its private key")
@@ -47,14 +53,24 @@ class Settings:
     max_memory_mebibytes: int = _setting(0, "weights and KV caches of all models together, by fewer rows; 0: no limit")
     max_beam_size: int = _setting(8, "hypotheses of one sentence, at most max_rows", minimum=1)
     max_waiting: int = _setting(1024, "sentences that may wait, for each model; more are refused", minimum=1)
+    max_explain_runs: int = _setting(
+        1, "scores, attention and alignments computed at a time, for each model", minimum=1
+    )
+    max_explain_requests: int = _setting(
+        256, "requests for scores, attention or alignments under way, for each model; more are refused", minimum=1
+    )
     max_encoder_tokens: int = _setting(2048, "source tokens, padding included, encoded between two steps", minimum=1)
     max_texts: int = _setting(128, "texts in one request", minimum=1)
     max_text_characters: int = _setting(20_000, "characters in one text", minimum=1)
-    max_message_bytes: int = _setting(4 * 2**20, "size of one gRPC message", minimum=1024)
+    max_message_bytes: int = _setting(4 * 2**20, "size of one gRPC message, or body of an HTTP request", minimum=1024)
+    max_image_bytes: int = _setting(
+        3_000_000, "size of a picture's file; as base64 in JSON it still fits into max_message_bytes", minimum=1
+    )
+    max_image_pixels: int = _setting(25_000_000, "width times height of a picture, told by its header", minimum=1)
     max_metadata_bytes: int = _setting(8192, "size of the metadata of one RPC", minimum=1024)
     max_rpcs: int = _setting(4096, "RPCs answered at a time; more are refused", minimum=1)
     max_streams_per_connection: int = _setting(1024, "RPCs of one connection at a time; more wait there", minimum=1)
-    max_http_connections: int = _setting(64, "connections of the HTTP port; more are closed", minimum=1)
+    max_http_connections: int = _setting(64, "connections of the HTTP port; more are refused", minimum=1)
 
     keepalive_seconds: float = _setting(60.0, "silence after which a connection is asked whether it lives", minimum=1)
     keepalive_timeout_seconds: float = _setting(20.0, "time to answer that before it is closed", minimum=1)

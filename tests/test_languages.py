@@ -11,7 +11,11 @@ import grpc
 import pytest
 
 from export.__main__ import main as export_main
-from service.bundle.manifest import load_manifest
+from export.alignment.held_out import of_checkpoint, of_files
+from export.errors import ExportError
+from service.bundle.bundle import Bundle
+from service.bundle.manifest import Alignment, load_manifest
+from service.bundle.runtime import Runtime
 from service.bundle.tokenizer import Tokenizer
 from service.pb.seq2serve.v1 import model_service_pb2, model_service_pb2_grpc
 from service.pb.seq2serve.v1 import translation_service_pb2 as pb
@@ -72,8 +76,10 @@ async def test_pairs_are_listed(serve: Serve) -> None:
     async with serve() as (server, channel):
         stub = model_service_pb2_grpc.ModelServiceStub(channel)
         [model] = (await stub.ListModels(model_service_pb2.ListModelsRequest())).models
-        page = await asyncio.to_thread(lambda: urllib.request.urlopen(f"http://{server.http_address}/").read().decode())
-    assert "en → xx, en → yy" in page
+        listed = await asyncio.to_thread(
+            lambda: json.load(urllib.request.urlopen(f"http://{server.http_address}/languages"))
+        )
+    assert [(one["code"], one["targets"]) for one in listed] == [("en", ["xx", "yy"]), ("xx", []), ("yy", [])]
     pairs = [(pair.source_language_code, pair.target_language_code) for pair in model.language_pairs]
     assert pairs == [("en", "xx"), ("en", "yy")]
 
@@ -158,3 +164,19 @@ def test_evaluation_needs_to_know_the_languages(run: Path, capsys: pytest.Captur
 def _bleu(output: str) -> float:
     bleu: float = json.loads(output)["bleu"]
     return bleu
+
+
+def test_held_out_pairs_know_their_languages(run: Path, models: Path) -> None:
+    bundle = Bundle.load(models / "both", Runtime.start("cpu"))
+    assert isinstance(bundle.manifest.alignment, Alignment)
+    prefixes = [pair.source_prefix_ids for pair in bundle.manifest.pairs]
+    directory = run.parent
+    tagged = of_files(bundle, [str(directory / "data/development.tsv")])
+    assert {pair.prefix_ids for pair in tagged} == set(prefixes)
+    assert set(tagged) == set(of_checkpoint(bundle, Checkpoint.load(run / "averaged.pt").held_out))
+    untagged = of_files(bundle, [f"en-yy:{directory / 'yy.tsv'}"])
+    assert {pair.prefix_ids for pair in untagged} == {prefixes[1]}
+    assert {pair for pair in tagged if pair.prefix_ids == prefixes[1]} <= set(untagged)
+    assert set(of_files(bundle, [f"en-yy:{directory / 'data/development.en-yy.tsv'}"])) <= set(tagged)
+    with pytest.raises(ExportError, match="needs the languages: en-de:FILE"):
+        of_files(bundle, [str(directory / "yy.tsv")])

@@ -35,6 +35,8 @@ class Checkpoint:
     """Optimiser, schedule, place in the data. Empty once averaged."""
     examples: list[list[int]] = field(default_factory=list)
     """Sources of the training data, ids with end of sentence: what export calibrates and checks with."""
+    held_out: list[tuple[list[int], list[int]]] = field(default_factory=list)
+    """Pairs of the development data, sources with end of sentence: what export chooses by whose attention aligns."""
 
     def save(self, path: Path) -> None:
         """Write the file whole or not at all: a killed run never leaves half a checkpoint."""
@@ -47,6 +49,7 @@ class Checkpoint:
             "progress": self.progress,
             "trainer": self.trainer,
             "examples": self.examples,
+            "held_out": self.held_out,
         }
         with new_file(path) as file:
             torch.save(content, file)
@@ -74,6 +77,7 @@ class Checkpoint:
             progress=content["progress"],
             trainer=content["trainer"],
             examples=content.get("examples", []),  # checkpoints of 0.1 have none
+            held_out=content.get("held_out", []),  # nor have older ones of these
         )
 
     def build_model(self) -> Seq2Seq[Any]:

@@ -76,6 +76,11 @@ class ParallelData:
     def __len__(self) -> int:
         return len(self.sources)
 
+    def spread(self, number: int) -> list[tuple[list[int], list[int]]]:
+        """Ids of up to so many pairs from all over the data."""
+        places = np.unique(np.linspace(0, len(self) - 1, number, dtype=np.int64))
+        return [(self.sources[int(place)].tolist(), self.targets[int(place)].tolist()) for place in places]
+
     def iterate_batches(self, settings: DataSettings, seed: int | None = None) -> Iterator[NDArray[np.int64]]:
         """As `batches`, one after another: the order of all examples is never in memory."""
         generator = None if seed is None else np.random.default_rng(seed)

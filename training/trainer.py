@@ -28,7 +28,7 @@ from training.recipe import Recipe
 from training.transfer import transfer
 from training.vocabulary import Vocabulary
 
-NUM_EXAMPLES = 128
+NUM_EXAMPLES, NUM_HELD_OUT = 128, 2000
 
 
 @dataclass(frozen=True)
@@ -91,8 +91,8 @@ class Trainer:
         self.stream = BatchStream(
             train, recipe.data, recipe.seed, rank=self.processes.rank, num_processes=self.processes.size
         )
-        places = np.unique(np.linspace(0, len(train[0]) - 1, NUM_EXAMPLES, dtype=np.int64))
-        self.examples = [train[0].sources[int(place)].tolist() for place in places]
+        self.examples = [source for source, _ in train[0].spread(NUM_EXAMPLES)]
+        self.held_out = development.spread(NUM_HELD_OUT)
         self.step = 0
         self.num_target_tokens = 0
         self.seconds = 0.0
@@ -276,6 +276,7 @@ class Trainer:
             progress,
             trainer if with_trainer else {},
             self.examples,
+            self.held_out,
         )
 
     def _save(self) -> None:

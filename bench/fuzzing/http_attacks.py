@@ -56,6 +56,53 @@ def _response_splitting(random: Random) -> list[bytes]:
     ]
 
 
+_PATHS = (
+    b"/v1/translate",
+    b"/v1/translate:stream",
+    b"/v1/attend",
+    b"/v1/models:load",
+    b"/translate",
+    b"/detect",
+    b"/languages",
+)
+
+
+def _post(random: Random, body: bytes) -> bytes:
+    kinds = (b"application/json", b"application/x-www-form-urlencoded", b"multipart/form-data; boundary=x", b"\xff")
+    length = random.choice((len(body), len(body), len(body) + 9, max(0, len(body) - 9)))
+    return b"POST %s HTTP/1.1\r\nHost: x\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n%s" % (
+        random.choice(_PATHS),
+        random.choice((kinds[0], *kinds)),
+        length,
+        body,
+    )
+
+
+def _body(random: Random) -> list[bytes]:
+    values = (b"[" * 5000, b'"\\ud800"', b"1e999", b"NaN", b"null", b'["cat"]', b'"cat"', b"{}", random.randbytes(20))
+    names = (b"texts", b"text", b"source", b"target", b"decoding", b"q", b"format", b"modelSelection", b"directory")
+    fields = b", ".join(
+        b'"%s": %s' % (random.choice(names), random.choice(values)) for _ in range(random.randint(0, 4))
+    )
+    return [
+        _post(
+            random, random.choice((b"{%s}" % fields, b"{%s" % fields, b"q=%%ff&source=auto&" + fields, b"--x\r\n\r\n"))
+        )
+    ]
+
+
+def _chunks(random: Random) -> list[bytes]:
+    head = b"POST /v1/translate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    return [
+        head + b"Transfer-Encoding: chunked\r\n\r\n",
+        *(b"%x\r\n%s\r\n" % (random.choice((0, 4, 4096, 2**40)), b"x" * 4096) for _ in range(30)),
+    ]
+
+
+def _pipelined(random: Random) -> list[bytes]:
+    return [b"".join(_post(random, b'{"texts": ["cat"]}') for _ in range(random.randint(2, 40)))]
+
+
 HTTP_ATTACKS: Mapping[str, Callable[[Random], list[bytes]]] = {
     "garbage": garbage,
     "target": _target,
@@ -65,4 +112,7 @@ HTTP_ATTACKS: Mapping[str, Callable[[Random], list[bytes]]] = {
     "slow": _slow,
     "response splitting": _response_splitting,
     "HTTP/2": random_frames,
+    "body": _body,
+    "chunks": _chunks,
+    "pipelined": _pipelined,
 }

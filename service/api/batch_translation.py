@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
 from service import request_context
 from service.api.conversion import decoding_of, priority_of, result_of, text_violation
 from service.api.decoding import Decoding
+from service.api.explainer import Turns
 from service.api.models import Models
 from service.api.served_model import ServedModel
 from service.api.status import foreseen, is_foreseen, message_of
@@ -30,6 +31,8 @@ class _Choice:
     model: ServedModel
     decoding: Decoding
     slots: asyncio.Semaphore
+    turns: Turns | None
+    """Where alignments are wanted."""
 
 
 class BatchTranslation:
@@ -44,6 +47,7 @@ class BatchTranslation:
         self._slots = asyncio.Semaphore(settings.max_rows)
         self._done: asyncio.Queue[pb.BatchTranslateResponse | None] = asyncio.Queue()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._held = ExitStack()
 
     async def read(self, requests: AsyncIterator[pb.BatchTranslateRequest], draining: asyncio.Event) -> None:
         """Start items as they come; ends when all of them are done. Raises what is wrong with the stream itself.
@@ -74,9 +78,10 @@ class BatchTranslation:
             self._slots.release()
 
     def cancel(self) -> None:
-        """Stop what is still under way."""
+        """Stop what is still under way, and give back what the stream holds."""
         for task in self._tasks:
             task.cancel()
+        self._held.close()
 
     async def _read(self, requests: AsyncIterator[pb.BatchTranslateRequest]) -> None:
         is_first = True
@@ -109,7 +114,10 @@ class BatchTranslation:
             config = self._config
             model = self._models.select(config.model_selection)
             priority = priority_of(config.priority, Priority.BATCH, "config.priority")
-            self._choice = _Choice(model, decoding_of(config.decoding, model, priority, "config."), model.slots())
+            decoding = decoding_of(config.decoding, model, priority, "config.")
+            # Of the stream, not of its items: they are not to be refused because there are many of them.
+            turns = self._held.enter_context(model.explaining()) if config.return_options.alignment else None
+            self._choice = _Choice(model, decoding, model.slots(), turns)
         return self._choice
 
     async def _run(self, item: pb.BatchItem) -> None:
@@ -126,7 +134,8 @@ class BatchTranslation:
         choice = self._choose()
         with choice.model.in_use():
             translations = await choice.model.translate(item.text, choice.decoding, self._deadline, choice.slots)
-            return await result_of(choice.model, translations, choice.decoding, self._config.return_options)
+            wanted = self._config.return_options
+            return await result_of(choice.model, translations, choice.decoding, wanted, choice.turns)
 
 
 def _check_item(item: pb.BatchItem, settings: Settings) -> None:

@@ -6,7 +6,10 @@ import math
 import secrets
 from collections.abc import Sequence
 
+from service.api.alignment import align_text, links_of
 from service.api.decoding import Decoding, SpanProtection
+from service.api.explainer import Turns
+from service.api.offsets import AlignedSpan
 from service.api.served_model import ServedModel
 from service.api.text_translation import TextTranslation
 from service.errors import FieldViolation, InvalidRequestError
@@ -30,7 +33,7 @@ MAX_PREFIX_CHARACTERS = 20_000
 TEMPERATURES = (0.01, 10.0)
 TERMINOLOGY_BEAM_SIZE = 8
 
-_FINISH_REASONS = {
+FINISH_REASONS = {
     FinishReason.END: pb.FINISH_REASON_END,
     FinishReason.LENGTH: pb.FINISH_REASON_LENGTH,
 }
@@ -98,9 +101,8 @@ def decoding_of(message: pb.DecodingOptions, model: ServedModel, priority: Prior
     Raises:
         InvalidRequestError: names every field that is out of range, and its limits.
     """
-    limits = model.manifest.limits
     checks = _Checks(f"{prefix}decoding.")
-    most = checks.within(message, "max_target_tokens", 1, limits.max_target_tokens, default=limits.max_target_tokens)
+    most = checks.within(message, "max_target_tokens", 1, model.max_target_tokens, default=model.max_target_tokens)
     fewest = checks.within(message, "min_target_tokens", 0, most, default=0)
     beam_size, num_hypotheses = _check_widths(message, model, checks)
     if message.length_normalization not in _LENGTH_NORMALIZATIONS:
@@ -226,21 +228,41 @@ class _Checks:
 
 
 async def result_of(
-    model: ServedModel, translations: Sequence[TextTranslation], decoding: Decoding, wanted: pb.ReturnOptions
+    model: ServedModel,
+    translations: Sequence[TextTranslation],
+    decoding: Decoding,
+    wanted: pb.ReturnOptions,
+    turns: Turns | None,
+    best_links: Sequence[AlignedSpan] | None = None,
 ) -> pb.TranslationResult:
-    """The translations of one text, best first, as clients get them."""
+    """The translations of one text, best first, as clients get them.
+
+    Args:
+        model: what translated.
+        translations: best first.
+        decoding: how they were made.
+        wanted: beside the text.
+        turns: where alignments are wanted.
+        best_links: those of the best, where they are known.
+    """
     best = translations[0]
+    hypotheses = [_hypothesis_of(model, translated, decoding, wanted) for translated in translations]
+    if turns is not None:
+        for index, translated in enumerate(translations):
+            known = best_links if index == 0 else None
+            links = known if known is not None else await align_text(model, translated, turns)
+            hypotheses[index].alignment.extend(links_of(links))
     return pb.TranslationResult(
-        hypotheses=[await _hypothesis_of(model, translated, decoding, wanted) for translated in translations],
+        hypotheses=hypotheses,
         num_source_tokens=sum(len(sentence.source_ids) for sentence in best.sentences),
         num_target_tokens=sum(len(sentence.translation.token_ids) for sentence in best.sentences),
     )
 
 
-async def _hypothesis_of(
+def _hypothesis_of(
     model: ServedModel, translated: TextTranslation, decoding: Decoding, wanted: pb.ReturnOptions
 ) -> pb.Hypothesis:
-    hypothesis = pb.Hypothesis(text=translated.text, finish_reason=_FINISH_REASONS[translated.finish_reason])
+    hypothesis = pb.Hypothesis(text=translated.text, finish_reason=FINISH_REASONS[translated.finish_reason])
     hypothesis.applied_terms.extend(
         pb.AppliedTerm(term=place.term, target_begin=place.begin, target_end=place.end)
         for place in places_of(decoding.terms, translated.text)
@@ -256,17 +278,6 @@ async def _hypothesis_of(
         for sentence in translated.sentences:
             ids = (*sentence.translation.token_ids, model.manifest.vocabulary.end_id)
             hypothesis.tokens.extend(tokens_of(model, ids, sentence.translation.token_log_probs))
-    if wanted.alignment:
-        hypothesis.alignment.extend(
-            pb.AlignmentLink(
-                source_begin=span.source_begin,
-                source_end=span.source_end,
-                target_begin=span.target_begin,
-                target_end=span.target_end,
-                weight=span.weight,
-            )
-            for span in await model.align(translated)
-        )
     return hypothesis
 
 

@@ -17,6 +17,8 @@ from service.api.wire import parser
 from service.errors import UnknownMethodError, is_over
 
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
+Parse: TypeAlias = Callable[[Any], Any]
+"""Makes a request of what comes, or something to await for it; raises InvalidRequestError."""
 
 UNKNOWN = Method("/unknown/unknown", "unknown")
 """Stands for every method that there is none of: names that clients make up are no labels."""
@@ -42,12 +44,14 @@ class EdgeInterceptor(grpc.aio.ServerInterceptor):
             handler = await continuation(handler_call_details)
             if handler is None or path not in self._methods:
                 return _refusing(self._edge)
-            self._wrapped[path] = self._wrap(path, handler)
+            self._wrapped[path] = self.wrap(path, handler)
         return self._wrapped[path]
 
-    def _wrap(self, path: str, handler: Any) -> Handler:
-        message = self._methods[path].input_type
-        parse = parser(handler.request_deserializer, message, self._edge.settings.max_message_bytes)
+    def wrap(self, path: str, handler: Any, parse: Parse | None = None) -> Handler:
+        """A handler behind the door; `parse` makes a request of what comes where that is no protobuf message."""
+        if parse is None:
+            message = self._methods[path].input_type
+            parse = parser(handler.request_deserializer, message, self._edge.settings.max_message_bytes)
         return _wrap(handler, _Door(self._edge, Method(path, _kind(handler))), parse)
 
 
@@ -117,7 +121,7 @@ def _refusing(edge: Edge) -> Handler:
     return grpc.stream_stream_rpc_method_handler(refuse)
 
 
-def _wrap(handler: Any, door: _Door, parse: Callable[[bytes], Any]) -> Handler:
+def _wrap(handler: Any, door: _Door, parse: Parse) -> Handler:
     """The same handler, given bytes: nothing is parsed for who may not ask."""
     if handler.unary_unary:
         return grpc.unary_unary_rpc_method_handler(
@@ -133,11 +137,11 @@ def _wrap(handler: Any, door: _Door, parse: Callable[[bytes], Any]) -> Handler:
 
 
 def _unary(
-    behavior: Callable[[Any, Context], Awaitable[Any]], door: _Door, parse: Callable[[bytes], Any]
-) -> Callable[[bytes, Context], Awaitable[Any]]:
-    async def wrapped(content: bytes, context: Context) -> Any:
+    behavior: Callable[[Any, Context], Awaitable[Any]], door: _Door, parse: Parse
+) -> Callable[[Any, Context], Awaitable[Any]]:
+    async def wrapped(content: Any, context: Context) -> Any:
         async with door.open(context) as rpc:
-            response = await behavior(_parsed(content, rpc, parse), context)
+            response = await behavior(await _parsed(content, rpc, parse), context)
             rpc.sent()
             return response
 
@@ -145,13 +149,13 @@ def _unary(
 
 
 def _streaming(
-    behavior: Callable[[Any, Context], AsyncGenerator[Any]], door: _Door, parse: Callable[[bytes], Any]
+    behavior: Callable[[Any, Context], AsyncGenerator[Any]], door: _Door, parse: Parse
 ) -> Callable[[Any, Context], Awaitable[None]]:
     # Written as a coroutine: gRPC leaves a cancelled generator to the garbage collector, and its row with it.
     async def wrapped(content: Any, context: Context) -> None:
         async with door.open(context) as rpc:
             is_stream = hasattr(content, "__aiter__")
-            request = _parsed_stream(content, rpc, parse) if is_stream else _parsed(content, rpc, parse)
+            request = _parsed_stream(content, rpc, parse) if is_stream else await _parsed(content, rpc, parse)
             responses = behavior(request, context)
             async with aclosing(responses):
                 async for response in responses:
@@ -168,12 +172,14 @@ async def _write(response: Any, context: Context) -> None:
         raise asyncio.CancelledError from None
 
 
-def _parsed(content: bytes, rpc: Rpc, parse: Callable[[bytes], Any]) -> Any:
+async def _parsed(content: Any, rpc: Rpc, parse: Parse) -> Any:
     request = parse(content)
+    if isinstance(request, Awaitable):
+        request = await request
     rpc.received(request)
     return request
 
 
-async def _parsed_stream(contents: AsyncIterator[bytes], rpc: Rpc, parse: Callable[[bytes], Any]) -> AsyncIterator[Any]:
+async def _parsed_stream(contents: AsyncIterator[bytes], rpc: Rpc, parse: Parse) -> AsyncIterator[Any]:
     async for content in contents:
-        yield _parsed(content, rpc, parse)
+        yield await _parsed(content, rpc, parse)

@@ -88,6 +88,6 @@ class ModelLoader:
         try:
             warm = await warm_up(model)
         except BaseException:
-            await model.worker.stop()
+            await model.stop()
             raise
         return LoadedModel(model, directory, reservation, warm, time.perf_counter() - started)

@@ -101,7 +101,7 @@ class ModelManager:
                 started.append(await self._bring_up(directory, manifest, reservation))
         except BaseException:
             for loaded in started:
-                await loaded.model.worker.stop()
+                await loaded.model.stop()
             raise
         for loaded in started:
             self._serve(loaded)
@@ -162,7 +162,7 @@ class ModelManager:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         for loaded in (*self._served.values(), *self._retiring):
-            await loaded.model.worker.stop()
+            await loaded.model.stop()
 
     @property
     def memory_bytes(self) -> int:
@@ -270,7 +270,7 @@ class ModelManager:
             await asyncio.wait_for(loaded.model.idle(), RETIRED_SECONDS)
         except TimeoutError:
             logger.warning("what still runs on %s is ended", loaded.title)
-        await loaded.model.worker.stop()
+        await loaded.model.stop()
         await asyncio.to_thread(gc.collect)  # what it held is to be free when that is said
         self._free(loaded.reservation)
         del self._retiring[loaded]

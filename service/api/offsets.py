@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from itertools import accumulate
 
 from service.api.explanation import Link
-from service.api.text_translation import Sentence
 from service.bundle.tokenizer import Token, Tokenizer
 from service.text.protected_spans import ProtectedText
 
@@ -44,26 +43,29 @@ def target_offsets(tokenizer: Tokenizer, token_ids: Sequence[int], source: Prote
     return list(zip(begins, [*begins[1:], len(texts[-1])], strict=True))
 
 
-def aligned_spans(
-    sentence: Sentence, links: Sequence[Link], source: Sequence[Token], target: Sequence[tuple[int, int]], begin: int
-) -> list[AlignedSpan]:
+@dataclass(frozen=True)
+class Side:
+    """A sentence of a source or of a translation."""
+
+    text: str
+    begin: int
+    """Of the sentence in the whole text."""
+    tokens: Sequence[tuple[int, int]]
+    """Begin and end of each in `text`."""
+
+    def place(self, index: int) -> tuple[int, int]:
+        """Begin and end of a token in the whole text, without the white space before its word."""
+        begin, end = _trim(self.text, *self.tokens[index])
+        return self.begin + begin, self.begin + end
+
+
+def aligned_spans(links: Sequence[Link], source: Side, target: Side) -> list[AlignedSpan]:
     """Links between tokens of a sentence as links between characters of the texts that it belongs to.
 
-    Args:
-        sentence: translated.
-        links: between its tokens.
-        source: its source tokens with their offsets in the sentence.
-        target: begin and end of its target tokens in the translated sentence.
-        begin: of the translated sentence in the translated text.
+    Target tokens that stand for no character, such as all but the last byte of one, have none.
     """
-    source_begin = sentence.segment.begin
-    spans = []
-    for link in links:
-        token = source[link.source_index]
-        first, last = _trim(sentence.segment.text, token.begin, token.end)
-        start, end = _trim(sentence.text, *target[link.target_index])
-        spans.append(AlignedSpan(source_begin + first, source_begin + last, begin + start, begin + end, link.weight))
-    return spans
+    placed = ((source.place(link.source_index), target.place(link.target_index), link.weight) for link in links)
+    return [AlignedSpan(*from_, *to, weight) for from_, to, weight in placed if to[0] < to[1]]
 
 
 def _trim(text: str, begin: int, end: int) -> tuple[int, int]:

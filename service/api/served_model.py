@@ -8,14 +8,17 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractContextManager, aclosing
 from dataclasses import replace
 
+import msgspec
+
 from service import request_context
 from service.api.decoding import Decoding, SpanProtection
-from service.api.explanation import Explanation, align, explain
+from service.api.explainer import Explainer, Turns
 from service.api.leases import Leases
-from service.api.offsets import AlignedSpan, aligned_spans, source_tokens, target_offsets
+from service.api.offsets import source_tokens, target_offsets
 from service.api.sentence_options import SentenceOptions
-from service.api.text_translation import Sentence, TextTranslation, put_together
+from service.api.text_translation import GrowingSentence, Sentence, StreamedText, TextTranslation, put_together
 from service.bundle.bundle import Bundle
+from service.bundle.image_input import ImageInput
 from service.bundle.manifest import LanguagePair
 from service.bundle.tokenizer import TextStream, Token
 from service.engine.engine import Engine
@@ -25,7 +28,7 @@ from service.engine.scheduler import Scheduler
 from service.engine.worker import Worker
 from service.errors import InvalidRequestError, SpanLostError
 from service.metrics.families import Metrics
-from service.request import DecodingOptions, FinishedEvent, Priority, TokensEvent
+from service.request import DecodingOptions, FinishedEvent, Priority, Source, TokensEvent
 from service.settings import Settings
 from service.text.protected_spans import ProtectedText, SpanProtector
 from service.text.segmentation import Segment, Segmentation, segment
@@ -49,6 +52,8 @@ class ServedModel:
         scheduler = Scheduler(settings.max_waiting, settings.max_encoder_tokens)
         engine = Engine(OnnxRunner(bundle), cache, scheduler)
         self.num_cache_bytes = cache.num_bytes
+        self.max_target_tokens = limits.max_target_tokens - self.manifest.reads_images
+        """That are shown: the tag of a caption's language is not."""
         self.max_rows = cache.max_rows
         self.max_beam_size = min(settings.max_beam_size, cache.max_rows)
         self.worker = Worker(self.manifest.name, engine, metrics, on_failure)
@@ -56,6 +61,14 @@ class ServedModel:
         self._options = SentenceOptions(self.manifest, bundle.target_tokenizer, self.max_beam_size)
         self._max_under_way = min(cache.max_rows, settings.max_waiting)
         self._leases = Leases()
+        runs, requests = settings.max_explain_runs, settings.max_explain_requests
+        self._explainer = Explainer(self.manifest.name, runs, requests, metrics)
+
+    @property
+    def image(self) -> ImageInput:
+        """What a model reads that describes pictures."""
+        assert self.manifest.image is not msgspec.UNSET
+        return self.manifest.image
 
     def translating(self, languages: LanguagePair) -> ServedModel:
         """The same model, engine, worker and leases for one of its language pairs."""
@@ -89,6 +102,15 @@ class ServedModel:
         """Wait until no request holds the model."""
         await self._leases.idle()
 
+    def explaining(self) -> AbstractContextManager[Turns]:
+        """Around a request that needs explain.onnx; see `Explainer.admitted`."""
+        return self._explainer.admitted()
+
+    async def stop(self) -> None:
+        """Refuse new work, and fail what is unfinished with ShuttingDownError."""
+        self._explainer.stop()
+        await self.worker.stop()
+
     def slots(self) -> asyncio.Semaphore:
         """For one call: how many of its sentences may be under way, so that it cannot fill the queue by itself."""
         return asyncio.Semaphore(self._max_under_way)
@@ -116,12 +138,12 @@ class ServedModel:
         """
         segmentation = await self._segment(text, decoding.span_protection)
         _check_single_sentence(segmentation, decoding)
-        await self._look_up(decoding.forbidden_phrases)
+        await self.look_up(decoding.forbidden_phrases)
         shared = slots or self.slots()
 
         async def run(part: Segment) -> list[Sentence]:
             async with shared:
-                return await self._translate_segment(part, decoding, deadline_seconds)
+                return await self.translate_sentence(part, decoding, deadline_seconds)
 
         try:
             async with asyncio.TaskGroup() as group:
@@ -132,32 +154,41 @@ class ServedModel:
 
     async def stream(
         self, text: str, decoding: Decoding, deadline_seconds: float | None
-    ) -> AsyncGenerator[str | tuple[TextTranslation, ...]]:
+    ) -> AsyncGenerator[StreamedText | tuple[TextTranslation, ...]]:
         """Translate sentence after sentence; gives pieces of text that add up to the best translation, then all."""
         segmentation = await self._segment(text, decoding.span_protection)
         _check_single_sentence(segmentation, decoding)
-        await self._look_up(decoding.forbidden_phrases)
+        await self.look_up(decoding.forbidden_phrases)
         hypotheses: list[list[Sentence]] = []
+        num_sent = 0
         for part in segmentation.segments:
             if part.before:
-                yield part.before
+                yield StreamedText(part.before)
+                num_sent += len(part.before)
             protected = self.protect(part.text, decoding.span_protection)
             source_ids, options = self._prepare(part, protected, decoding)
             # What was sent cannot be taken back, so spans are required from the beginning.
             options = self._options.with_spans(options, protected) or options
             growing = TextStream(self.bundle.target_tokenizer, protected.restore)
+            sentence = GrowingSentence(part, protected, source_ids, num_sent)
             request_context.current().spend(len(source_ids))
             events = self.worker.translate(source_ids, options, deadline_seconds, decoding.priority, is_streaming=True)
             async with aclosing(events):
                 async for event in events:
-                    fresh = growing.push(event.token_ids) if isinstance(event, TokensEvent) else growing.finish()
+                    if isinstance(event, TokensEvent):
+                        sentence.token_ids += event.token_ids
+                        fresh = growing.push(event.token_ids)
+                    else:
+                        sentence.is_whole = True
+                        fresh = growing.finish()
                     if fresh:
-                        yield fresh
+                        num_sent += len(fresh)
+                        yield StreamedText(fresh, sentence)
                     if isinstance(event, FinishedEvent):
                         hypotheses.append(self._sentences(part, protected, source_ids, event))
                         _check_spans(hypotheses[-1], decoding)
         if segmentation.after:
-            yield segmentation.after
+            yield StreamedText(segmentation.after)
         yield put_together(segmentation, hypotheses, decoding.options.num_hypotheses)
 
     def segment(self, text: str, protection: SpanProtection = SpanProtection.KEEP) -> Segmentation:
@@ -184,25 +215,6 @@ class ServedModel:
         """Ids of one translation, end of sentence included."""
         return (*self.bundle.target_tokenizer.encode(text), self.manifest.vocabulary.end_id)
 
-    async def explain(self, source_ids: tuple[int, ...], target_ids: tuple[int, ...]) -> Explanation:
-        """Token probabilities and attention of a pair, ends of sentence included; runs beside the engine."""
-        return await asyncio.to_thread(explain, self.bundle, source_ids, target_ids)
-
-    async def align(self, translated: TextTranslation) -> list[AlignedSpan]:
-        """Which characters of the source each part of a translation comes from."""
-        spans: list[AlignedSpan] = []
-        target_begin = 0
-        for sentence in translated.sentences:
-            target_begin += len(sentence.segment.before)
-            target_ids = (*sentence.translation.token_ids, self.manifest.vocabulary.end_id)
-            explanation = await self.explain(sentence.source_ids, target_ids)
-            links = align(explanation.cross_attention, len(self.languages.source_prefix_ids))
-            source = self.source_tokens(sentence.protected)
-            target = self.target_offsets(sentence.translation.token_ids, sentence.protected)
-            spans += aligned_spans(sentence, links, source, target, target_begin)
-            target_begin += len(sentence.text)
-        return spans
-
     def target_offsets(self, token_ids: tuple[int, ...], source: ProtectedText) -> list[tuple[int, int]]:
         """Begin and end of each token in the decoded text, in characters."""
         return target_offsets(self.bundle.target_tokenizer, token_ids, source)
@@ -211,18 +223,19 @@ class ServedModel:
         """The source's tokens with offsets in its own text, without language prefix and end of sentence."""
         return source_tokens(self.bundle.source_tokenizer, source)
 
-    async def _translate_segment(
+    async def translate_sentence(
         self, part: Segment, decoding: Decoding, deadline_seconds: float | None
     ) -> list[Sentence]:
+        """Translate one part of a text as it is; best first. See `translate`."""
         protected = self.protect(part.text, decoding.span_protection)
         source_ids, options = self._prepare(part, protected, decoding)
-        event = await self._run(source_ids, options, deadline_seconds, decoding.priority)
+        event = await self.run(source_ids, options, deadline_seconds, decoding.priority)
         sentences = self._sentences(part, protected, source_ids, event)
         stricter = self._options.with_spans(options, protected)
         if stricter and any(sentence.is_faulty for sentence in sentences):
             # All of the beam, for what must be there may be there twice; those without fault go first.
             everything = replace(stricter, num_hypotheses=stricter.beam_size)
-            event = await self._run(source_ids, everything, deadline_seconds, decoding.priority)
+            event = await self.run(source_ids, everything, deadline_seconds, decoding.priority)
             again = self._sentences(part, protected, source_ids, event)
             # What must be there may be there twice in all of them, and the first try had some without fault.
             sentences = max(again, sentences, key=lambda found: sum(not sentence.is_faulty for sentence in found))
@@ -232,11 +245,12 @@ class ServedModel:
         _check_spans(sentences, decoding)
         return sentences
 
-    async def _run(
-        self, source_ids: tuple[int, ...], options: DecodingOptions, deadline_seconds: float | None, priority: Priority
+    async def run(
+        self, source: Source, options: DecodingOptions, deadline_seconds: float | None, priority: Priority
     ) -> FinishedEvent:
-        request_context.current().spend(len(source_ids))
-        async with aclosing(self.worker.translate(source_ids, options, deadline_seconds, priority)) as events:
+        """Run one sentence or picture to its end; see `Worker.translate`."""
+        request_context.current().spend(len(source))
+        async with aclosing(self.worker.translate(source, options, deadline_seconds, priority)) as events:
             async for event in events:
                 if isinstance(event, FinishedEvent):
                     return event
@@ -248,7 +262,7 @@ class ServedModel:
             return self.segment(text, protection)
         return await asyncio.to_thread(self.segment, text, protection)
 
-    async def _look_up(self, phrases: tuple[str, ...]) -> None:
+    async def look_up(self, phrases: tuple[str, ...]) -> None:
         """Have the tokenizer find phrases in a thread, so that the others' requests go on meanwhile."""
         if phrases:
             await asyncio.to_thread(lambda: [self.bundle.target_tokenizer.variants(phrase) for phrase in phrases])

@@ -10,13 +10,22 @@ from typing import Any
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2
+from starlette.types import ASGIApp
 
 from service.api.access.access import Access
 from service.api.access.listening import check_plaintext
 from service.api.access.tls import server_credentials
+from service.api.captions import CaptionServicer
 from service.api.edge import Edge
 from service.api.grpc_port import GrpcPort
-from service.api.http_port import HttpPort, Probes
+from service.api.http.application import application, origins_of
+from service.api.http.assets import Assets
+from service.api.http.gateway import Gateway
+from service.api.http.libretranslate.api import LibreTranslate
+from service.api.http.port import HttpPort
+from service.api.http.probes import Probes
+from service.api.http.routes import routes_of
+from service.api.in_process import HandlerTable, InProcess
 from service.api.interceptors import EdgeInterceptor
 from service.api.model_administration import ModelServicer
 from service.api.model_manager import ModelManager
@@ -28,9 +37,11 @@ from service.errors import SettingsError
 from service.metrics.families import Metrics
 from service.metrics.gpu_memory import observe_gpu_memory
 from service.metrics.model_states import ModelStates
-from service.pb.seq2serve.v1 import model_service_pb2, translation_service_pb2
+from service.pb.seq2serve.v1 import caption_service_pb2, model_service_pb2, translation_service_pb2
+from service.pb.seq2serve.v1 import caption_service_pb2_grpc as caption_grpc
 from service.pb.seq2serve.v1 import model_service_pb2_grpc as model_grpc
 from service.pb.seq2serve.v1 import translation_service_pb2_grpc as translation_grpc
+from service.pictures.decoder import PictureDecoder
 from service.settings import Settings, split_address
 from service.tracing import load_tracing
 
@@ -38,6 +49,7 @@ logger = logging.getLogger(__name__)
 
 SERVICES = (
     translation_service_pb2.DESCRIPTOR.services_by_name["TranslationService"],
+    caption_service_pb2.DESCRIPTOR.services_by_name["CaptionService"],
     model_service_pb2.DESCRIPTOR.services_by_name["ModelService"],
 )
 OTHER_SERVICES = (
@@ -66,9 +78,11 @@ class Server:
         self.runtime = Runtime.start(settings.device, settings.num_threads)
         access = Access.of(settings)
         self._check_ports(has_tls=server_credentials(settings) is not None)
+        self._origins = origins_of(settings.http_allowed_origins)
         self._tracing = load_tracing(settings.otlp_endpoint, version)
         self._edge = Edge(settings, self._metrics, access, self._tracing)
         self.models = Models()
+        self._pictures = PictureDecoder(settings)
         self._readiness = Readiness(self.models, [one.full_name for one in SERVICES], settings.stall_seconds)
         self.manager = ModelManager(
             self.models, settings, self.runtime, self._metrics, self._readiness.update, self._on_failure
@@ -98,6 +112,7 @@ class Server:
         )
         self._bind()
         await self._readiness.begin()
+        self._in_process.start()
         self._http.start()
         try:
             await self._port.start()
@@ -132,25 +147,34 @@ class Server:
         await self._edge.idle(END_SECONDS)
         await self._port.stop(END_SECONDS)
         await closing
-        self._http.stop()
+        await asyncio.to_thread(self._http.stop)  # whose answers may still come from this loop
+        self._pictures.stop()
         await asyncio.to_thread(self._tracing.stop)
 
     def _build(self) -> grpc.aio.Server:
-        edge = self._edge
-        methods = [method for service in (*SERVICES, *OTHER_SERVICES) for method in service.methods]
         server = grpc.aio.server(
-            interceptors=[EdgeInterceptor(edge, methods)],
+            interceptors=[self._door()],
             options=_options(self._settings),
             maximum_concurrent_rpcs=CORE_RPC_FACTOR * self._settings.max_rpcs,
         )
-        translation_grpc.add_TranslationServiceServicer_to_server(  # type: ignore[no-untyped-call]
-            TranslationServicer(self.models, self._settings, edge.draining), server
-        )
-        model_grpc.add_ModelServiceServicer_to_server(ModelServicer(self.manager), server)  # type: ignore[no-untyped-call]
+        self._add_services(server)
         health_pb2_grpc.add_HealthServicer_to_server(self._readiness.servicer, server)
         names = [service.full_name for service in SERVICES]
         reflection.enable_server_reflection([*names, health.SERVICE_NAME, reflection.SERVICE_NAME], server)
         return server
+
+    def _door(self) -> EdgeInterceptor:
+        methods = [method for service in (*SERVICES, *OTHER_SERVICES) for method in service.methods]
+        return EdgeInterceptor(self._edge, methods)
+
+    def _add_services(self, server: grpc.aio.Server | HandlerTable) -> None:
+        translation_grpc.add_TranslationServiceServicer_to_server(  # type: ignore[no-untyped-call]
+            TranslationServicer(self.models, self._settings, self._edge.draining), server
+        )
+        caption_grpc.add_CaptionServiceServicer_to_server(  # type: ignore[no-untyped-call]
+            CaptionServicer(self.models, self._pictures), server
+        )
+        model_grpc.add_ModelServiceServicer_to_server(ModelServicer(self.manager), server)  # type: ignore[no-untyped-call]
 
     def _check_ports(self, has_tls: bool) -> None:
         settings = self._settings
@@ -162,14 +186,26 @@ class Server:
         settings = self._settings
         self._port.bind()
         self.grpc_address = self._port.address
-        probes = Probes(
-            lambda: self._readiness.is_live and not self._port.is_worn_out, lambda: self._readiness.is_ready
-        )
+        handlers = HandlerTable()
+        self._add_services(handlers)
+        self._in_process = InProcess(self._door(), handlers)
         try:
-            self._http = HttpPort(settings, self._metrics, self.models, probes, self.grpc_address)
+            self._http = HttpPort(settings, self._application())
         except OSError as error:
             raise SettingsError(f"http_address {settings.http_address}: cannot listen there: {error}") from None
         self.http_address = self._http.address
+
+    def _application(self) -> ASGIApp:
+        probes = Probes(
+            lambda: self._readiness.is_live and not self._port.is_worn_out, lambda: self._readiness.is_ready
+        )
+        plain = tuple(probes.routes(self._metrics.registry))
+        if self._settings.http_api == "off":
+            return application(plain, ())
+        gateway = Gateway(routes_of(SERVICES), self._in_process, self._settings.max_message_bytes)
+        libretranslate = LibreTranslate(self._in_process, self._settings, probes.is_ready)
+        routes = (*plain, *gateway.routes(), *libretranslate.routes(), *Assets(self.grpc_address).routes())
+        return application(routes, self._origins)
 
     def _watch(self, coroutine: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(coroutine)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from service.request import FinishReason, Translation
@@ -32,6 +32,29 @@ class Sentence:
     def is_faulty(self) -> bool:
         """Whether a protected span is lost, or stands there more than once."""
         return bool(self.protected.faults(self.symbols_text))
+
+
+@dataclass
+class GrowingSentence:
+    """A sentence that is being translated as a stream."""
+
+    segment: Segment
+    protected: ProtectedText
+    source_ids: tuple[int, ...]
+    target_begin: int
+    """Where its translation begins in that of the text, in characters."""
+    token_ids: list[int] = field(default_factory=list)
+    """Those of the translation that are certain."""
+    is_whole: bool = False
+    """Whether they are all."""
+
+
+@dataclass(frozen=True)
+class StreamedText:
+    """More text of a translation, and the sentence that it belongs to; none: white space between sentences."""
+
+    text: str
+    sentence: GrowingSentence | None = None
 
 
 @dataclass(frozen=True)

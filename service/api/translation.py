@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing
-from typing import Any, TypeAlias
-
-import grpc
+from contextlib import AbstractContextManager, aclosing, nullcontext
 
 from service import request_context
+from service.api.attention import attend
 from service.api.batch_translation import BatchTranslation
 from service.api.conversion import (
     check_number,
@@ -21,17 +18,18 @@ from service.api.conversion import (
     text_violation,
     tokens_of,
 )
-from service.api.explanation import Explanation
+from service.api.explainer import Turns
+from service.api.explanation import explain
 from service.api.models import Models
+from service.api.pairs import pair_of
+from service.api.rpc import Context, deadline_of
 from service.api.served_model import ServedModel
-from service.errors import FieldViolation, InvalidRequestError
+from service.api.streaming import Streaming
+from service.errors import InvalidRequestError
 from service.pb.seq2serve.v1 import translation_service_pb2 as pb
 from service.pb.seq2serve.v1 import translation_service_pb2_grpc as pb_grpc
 from service.request import Priority
 from service.settings import Settings
-from service.text.protected_spans import ProtectedText
-
-Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 
 class TranslationServicer(pb_grpc.TranslationServiceServicer):
@@ -46,15 +44,15 @@ class TranslationServicer(pb_grpc.TranslationServiceServicer):
     async def Translate(self, request: pb.TranslateRequest, context: Context) -> pb.TranslateResponse:  # noqa: N802
         """One text or several, side by side."""
         model = self._models.select(request.model_selection)
-        with model.in_use():
+        with model.in_use(), _turns(model, request.return_options) as turns:
             decoding = decoding_of(request.decoding, model, priority_of(request.priority, Priority.INTERACTIVE))
             check_texts(request.texts, "texts", self._settings)
             model.worker.check_room()
-            deadline, slots = _deadline(context), model.slots()
+            deadline, slots = deadline_of(context), model.slots()
 
             async def run(text: str) -> pb.TranslationResult:
                 translations = await model.translate(text, decoding, deadline, slots)
-                return await result_of(model, translations, decoding, request.return_options)
+                return await result_of(model, translations, decoding, request.return_options, turns)
 
             try:
                 async with asyncio.TaskGroup() as group:
@@ -72,25 +70,23 @@ class TranslationServicer(pb_grpc.TranslationServiceServicer):
     ) -> AsyncGenerator[pb.TranslateStreamResponse]:
         """Deltas, then the result."""
         model = self._models.select(request.model_selection)
-        with model.in_use():
+        with model.in_use(), _turns(model, request.return_options) as turns:
             decoding = decoding_of(request.decoding, model, priority_of(request.priority, Priority.INTERACTIVE))
             violation = text_violation(request.text, "text", self._settings)
             if violation is not None:
                 raise InvalidRequestError([violation])
             model.worker.check_room()
-            async with aclosing(model.stream(request.text, decoding, _deadline(context))) as pieces:
+            pieces = model.stream(request.text, decoding, deadline_of(context))
+            answers = Streaming(model, decoding, request.return_options, turns)
+            async with aclosing(pieces), aclosing(answers):
                 async for piece in pieces:
-                    if isinstance(piece, str):
-                        yield pb.TranslateStreamResponse(delta=pb.TranslationDelta(text=piece))
-                    else:
-                        result = await result_of(model, piece, decoding, request.return_options)
-                        yield pb.TranslateStreamResponse(result=result)
+                    yield await answers.answer(piece)
 
     async def BatchTranslate(  # noqa: N802
         self, request_iterator: AsyncIterator[pb.BatchTranslateRequest], context: Context
     ) -> AsyncGenerator[pb.BatchTranslateResponse]:
         """Results as they finish; reads on as fast as it translates."""
-        batch = BatchTranslation(self._models, self._settings, _deadline(context))
+        batch = BatchTranslation(self._models, self._settings, deadline_of(context))
         reader = asyncio.create_task(batch.read(request_iterator, self._draining))
         try:
             async for response in batch.responses():
@@ -108,12 +104,14 @@ class TranslationServicer(pb_grpc.TranslationServiceServicer):
             for side in ("source", "target"):
                 check_texts([getattr(pair, side) for pair in request.pairs], "pairs", self._settings, f".{side}")
             scores = []
-            for index, pair in enumerate(request.pairs):
-                _, source_ids, target_ids = _pair_ids(model, pair.source, pair.target, f"pairs[{index}].")
-                explanation = await _explain(model, source_ids, target_ids)
-                log_probs = [float(value) for value in explanation.token_log_probs]
-                tokens = tokens_of(model, target_ids, log_probs)
-                scores.append(pb.PairScore(log_prob=sum(log_probs), tokens=tokens))
+            with model.explaining() as turns:
+                for index, given in enumerate(request.pairs):
+                    pair = pair_of(model, given.source, given.target, f"pairs[{index}].")
+                    request_context.current().spend(len(pair.source_ids))
+                    explanation = await turns.run(explain, model.bundle, pair.source_ids, pair.target_ids)
+                    log_probs = [float(value) for value in explanation.token_log_probs]
+                    tokens = tokens_of(model, pair.target_ids, log_probs)
+                    scores.append(pb.PairScore(log_prob=sum(log_probs), tokens=tokens))
         return pb.ScoreResponse(scores=scores, model=model.manifest.name, model_version=model.manifest.version)
 
     async def Attend(self, request: pb.AttendRequest, context: Context) -> pb.AttendResponse:  # noqa: N802
@@ -123,80 +121,9 @@ class TranslationServicer(pb_grpc.TranslationServiceServicer):
             violation = text_violation(text, field, self._settings)
             if violation is not None:
                 raise InvalidRequestError([violation])
-        with model.in_use():
-            target = request.target
-            if not target and request.source:
-                decoding = decoding_of(pb.DecodingOptions(), model, Priority.INTERACTIVE)
-                target = (await model.translate(request.source, decoding, _deadline(context)))[0].text
-            source, source_ids, target_ids = _pair_ids(model, request.source, target, "")
-            explanation = await _explain(model, source_ids, target_ids)
-        prefix = [(0, 0)] * len(model.languages.source_prefix_ids)  # read, and so attended to, but no part of the text
-        source_tokens = prefix + [(token.begin, token.end) for token in model.source_tokens(source)]
-        maps = (
-            (pb.ATTENTION_KIND_ENCODER_SELF, explanation.encoder_attention),
-            (pb.ATTENTION_KIND_DECODER_SELF, explanation.decoder_attention),
-            (pb.ATTENTION_KIND_CROSS, explanation.cross_attention),
-        )
-        return pb.AttendResponse(
-            source_tokens=_attended(source_ids, source_tokens, model.bundle.source_tokenizer.piece),
-            target_tokens=_attended(
-                target_ids, model.target_offsets(target_ids[:-1], source), model.bundle.target_tokenizer.piece
-            ),
-            maps=[
-                _map(kind, layer, head, weights[layer, head])
-                for kind, weights in maps
-                for layer, head in _grid(weights)
-            ],
-            model=model.manifest.name,
-            model_version=model.manifest.version,
-        )
+        with model.in_use(), model.explaining() as turns:
+            return await attend(model, request, deadline_of(context), turns)
 
 
-def _deadline(context: Context) -> float | None:
-    remaining = context.time_remaining()
-    return None if remaining is None else time.monotonic() + remaining
-
-
-async def _explain(model: ServedModel, source_ids: tuple[int, ...], target_ids: tuple[int, ...]) -> Explanation:
-    request_context.current().spend(len(source_ids))
-    return await model.explain(source_ids, target_ids)
-
-
-def _pair_ids(
-    model: ServedModel, source: str, target: str, prefix: str
-) -> tuple[ProtectedText, tuple[int, ...], tuple[int, ...]]:
-    limits = model.manifest.limits
-    protected = model.protect(source)
-    source_ids, target_ids = model.source_ids(protected.text), model.target_ids(protected.cover(target))
-    num_prefix_tokens = len(model.languages.source_prefix_ids)
-    violations = []
-    for name, length, limit in (
-        ("source", len(source_ids) - 1 - num_prefix_tokens, limits.max_source_tokens - 1 - num_prefix_tokens),
-        ("target", len(target_ids) - 1, limits.max_target_tokens),
-    ):
-        if not 1 <= length <= limit:
-            violations.append(FieldViolation(f"{prefix}{name}", f"{length} tokens; limits 1 to {limit}"))
-    if violations:
-        raise InvalidRequestError(violations)
-    return protected, source_ids, target_ids
-
-
-def _attended(ids: tuple[int, ...], offsets: list[tuple[int, int]], piece: Any) -> list[pb.AttendedToken]:
-    end = offsets[-1][1] if offsets else 0
-    spans = [*offsets, (end, end)]  # the end of sentence stands for no character
-    return [
-        pb.AttendedToken(piece=piece(token), begin=begin, end=stop)
-        for token, (begin, stop) in zip(ids, spans, strict=True)
-    ]
-
-
-def _grid(weights: Any) -> list[tuple[int, int]]:
-    layers, heads = weights.shape[:2]
-    return [(layer, head) for layer in range(layers) for head in range(heads)]
-
-
-def _map(kind: pb.AttentionKind, layer: int, head: int, weights: Any) -> pb.AttentionMap:
-    rows, columns = weights.shape
-    return pb.AttentionMap(
-        kind=kind, layer=layer, head=head, rows=rows, columns=columns, weights=weights.ravel().tolist()
-    )
+def _turns(model: ServedModel, wanted: pb.ReturnOptions) -> AbstractContextManager[Turns | None]:
+    return model.explaining() if wanted.alignment else nullcontext()

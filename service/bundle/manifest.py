@@ -5,30 +5,30 @@ from __future__ import annotations
 import hashlib
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 
 from service.bundle.files import read_regular
+from service.bundle.image_input import ImageInput, LanguageCode
+from service.bundle.provenance import Parity, Training
+from service.bundle.section import NonNegative, Positive, Section
 from service.bundle.state_spec import StateArray
 from service.errors import BundleError
 
 SCHEMA_VERSION = 2
 MULTILINGUAL_SCHEMA_VERSION = 3
 """Of bundles with `language_pairs`. All others are written as 2, so that services read them that know no other."""
+IMAGE_SCHEMA_VERSION = 4
+"""Of bundles with `image`."""
+SCHEMA_VERSIONS = (SCHEMA_VERSION, MULTILINGUAL_SCHEMA_VERSION, IMAGE_SCHEMA_VERSION)
 FILE_NAME = "manifest.json"
 MAX_MANIFEST_BYTES = 4 * 2**20
 
 Precision = Literal["float32", "float16", "int8"]
-Positive = Annotated[int, msgspec.Meta(gt=0)]
-NonNegative = Annotated[int, msgspec.Meta(ge=0)]
 
 
-class _Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    pass
-
-
-class File(_Section, frozen=True):
+class File(Section, frozen=True):
     """A file of the bundle."""
 
     name: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
@@ -36,18 +36,25 @@ class File(_Section, frozen=True):
     num_bytes: Positive
 
 
-class Files(_Section, frozen=True):
+class Files(Section, frozen=True, kw_only=True):
     """Graphs and tokenizers."""
 
     encoder: File
     decoder: File
     explain: File
-    source_tokenizer: File
+    source_tokenizer: File | msgspec.UnsetType = msgspec.UNSET
+    """Of a model that reads pictures there is none."""
     target_tokenizer: File
+
+    @property
+    def tokenizers(self) -> tuple[File, ...]:
+        """Source and target, or the target's alone."""
+        source = () if self.source_tokenizer is msgspec.UNSET else (self.source_tokenizer,)
+        return (*source, self.target_tokenizer)
 
     def all(self) -> tuple[File, ...]:
         """Every file, in a fixed order."""
-        return (self.encoder, self.decoder, self.explain, self.source_tokenizer, self.target_tokenizer)
+        return (self.encoder, self.decoder, self.explain, *self.tokenizers)
 
     @property
     def num_weight_bytes(self) -> int:
@@ -55,19 +62,20 @@ class Files(_Section, frozen=True):
         return sum(file.num_bytes for file in (self.encoder, self.decoder, self.explain))
 
 
-class Limits(_Section, frozen=True):
+class Limits(Section, frozen=True):
     """The longest sequences the graphs accept, in tokens."""
 
     max_source_tokens: Positive
-    """End of sentence included."""
+    """End of sentence included; of a model that reads pictures the cells of its grid."""
     max_target_tokens: Positive
-    """End of sentence not counted."""
+    """End of sentence not counted; the tag that tells the language of a caption is."""
 
 
-class VocabularySpec(_Section, frozen=True):
+class VocabularySpec(Section, frozen=True):
     """Sizes and special ids."""
 
-    source_size: Positive
+    source_size: NonNegative
+    """0 for a model that reads pictures, and for no other."""
     target_size: Positive
     begin_id: NonNegative
     end_id: NonNegative
@@ -75,44 +83,7 @@ class VocabularySpec(_Section, frozen=True):
     unknown_id: NonNegative
 
 
-class Parity(_Section, frozen=True):
-    """How far ONNX Runtime was from PyTorch when the bundle was written."""
-
-    num_sentences: NonNegative
-    """Sentences decoded with both, in ragged batches."""
-    identical_translations: NonNegative
-    """How many came out token for token the same, step by step."""
-    num_beams: NonNegative
-    """Sentences decoded with both by beam search."""
-    identical_beams: NonNegative
-    """How many had the same best translation, or in lower precision one of the same score."""
-    max_log_prob_difference: float
-    """Largest difference of a token's log-probability under teacher forcing, in nats."""
-    max_attention_difference: float
-    """Largest difference of an attention weight."""
-    reference: str
-    """What PyTorch ran: the float model, or its quantised emulation."""
-    mean_quantization_difference: float | None = None
-    """Mean difference of a token's log-probability from the float32 model, in nats; None for float32."""
-
-
-class Training(_Section, frozen=True):
-    """Where the weights come from."""
-
-    recipe: dict[str, Any]
-    data: str
-    data_sha256: str
-    commit: str
-    steps: NonNegative
-    target_tokens: NonNegative
-    hours: float
-    initialized_from: str = ""
-    """The model whose weights it began with, and how long that was trained; empty: random weights."""
-    scores: dict[str, Any] = {}
-    """BLEU and chrF by test set, with sacrebleu's signatures."""
-
-
-class ProtectedSpans(_Section, frozen=True):
+class ProtectedSpans(Section, frozen=True):
     """Spans of text that the model reads as symbols; see `service.text.protected_spans`."""
 
     symbols: tuple[Annotated[str, msgspec.Meta(pattern=r"^⟦\d+⟧$", max_length=8)], ...] = ()
@@ -128,11 +99,11 @@ class ProtectedSpans(_Section, frozen=True):
                 raise ValueError(f"pattern {'|'.join(patterns)!r} is no regular expression: {error}") from None
 
 
-class LanguagePair(_Section, frozen=True):
+class LanguagePair(Section, frozen=True):
     """A source and a target language, and how the model is told."""
 
     source_language: str
-    """BCP-47 code."""
+    """BCP-47 code; empty: pictures."""
     target_language: str
     source_prefix_ids: tuple[NonNegative, ...] = ()
     """What the encoder reads before the ids of every sentence, such as that of the tag ⟦de⟧."""
@@ -140,10 +111,37 @@ class LanguagePair(_Section, frozen=True):
     @property
     def name(self) -> str:
         """For people."""
-        return f"{self.source_language} → {self.target_language}"
+        return f"{self.source_language or 'picture'} → {self.target_language}"
 
 
-class Manifest(_Section, frozen=True):
+class Alignment(Section, frozen=True):
+    """Which of the decoder's attention tells best what a target token comes from; chosen at export on held-out text."""
+
+    layer: NonNegative | None = None
+    """None: the mean of all layers and heads."""
+    head: NonNegative | None = None
+    """None: the mean of the layer's heads."""
+    shift: Literal[0, 1] = 0
+    """0: a token's row of attention is that of the step that predicts it; 1: that of the next, which reads it."""
+    agreement: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0
+    """Share of the held-out reference links that it finds."""
+    num_links: NonNegative = 0
+    """How many there are; 0: it was not measured."""
+
+    def __post_init__(self) -> None:
+        if self.layer is None and self.head is not None:
+            raise ValueError("alignment: a head needs its layer")
+
+    @property
+    def description(self) -> str:
+        """For people."""
+        place = "the mean of all layers and heads" if self.layer is None else f"layer {self.layer}, head {self.head}"
+        if self.layer is not None and self.head is None:
+            place = f"the mean of layer {self.layer}'s heads"
+        return f"{place}, one step later" if self.shift else place
+
+
+class Manifest(Section, frozen=True):
     """The content of manifest.json."""
 
     schema_version: int
@@ -162,12 +160,29 @@ class Manifest(_Section, frozen=True):
     target_language: str | msgspec.UnsetType = msgspec.UNSET
     language_pairs: Annotated[tuple[LanguagePair, ...], msgspec.Meta(min_length=1)] | msgspec.UnsetType = msgspec.UNSET
     """In place of the two languages, where there are several pairs or one that needs a prefix."""
+    image: ImageInput | msgspec.UnsetType = msgspec.UNSET
+    """What a model reads that describes pictures; it has `caption_languages` in place of all of these."""
+    caption_languages: dict[LanguageCode, NonNegative] | msgspec.UnsetType = msgspec.UNSET
+    """Languages of the captions, each with the id of the target's tag that every caption in it begins with."""
     protected_spans: ProtectedSpans = ProtectedSpans()
+    alignment: Alignment | msgspec.UnsetType = msgspec.UNSET
+    """Absent: nobody has chosen; alignments are drawn from the mean of the last layer's heads."""
 
     def __post_init__(self) -> None:
+        if (self.image is msgspec.UNSET) != (self.caption_languages is msgspec.UNSET):
+            raise ValueError("image and caption_languages: one is of no use without the other")
         num_unset = (self.source_language, self.target_language).count(msgspec.UNSET)
-        if num_unset != (0 if self.language_pairs is msgspec.UNSET else 2):
+        if self.image is not msgspec.UNSET:
+            if num_unset < 2 or self.language_pairs is not msgspec.UNSET:
+                raise ValueError("a model that reads pictures has caption_languages in place of other languages")
+            size, limits = self.vocabulary.target_size, self.limits
+            self.image.check(self.caption_tags, size, limits.max_source_tokens, limits.max_target_tokens)
+        elif num_unset != (0 if self.language_pairs is msgspec.UNSET else 2):
             raise ValueError("either source_language and target_language or language_pairs must be there")
+        if self.reads_images != (self.vocabulary.source_size == 0):
+            raise ValueError("vocabulary.source_size must be 0 for a model that reads pictures, and for no other")
+        if self.reads_images != (self.files.source_tokenizer is msgspec.UNSET):
+            raise ValueError("files.source_tokenizer must be there, unless the model reads pictures")
         if len({(pair.source_language, pair.target_language) for pair in self.pairs}) < len(self.pairs):
             raise ValueError("language_pairs must be unique")
         if any(index >= self.vocabulary.source_size for pair in self.pairs for index in pair.source_prefix_ids):
@@ -177,10 +192,22 @@ class Manifest(_Section, frozen=True):
             raise ValueError("state names must be unique")
 
     @property
+    def reads_images(self) -> bool:
+        """Whether it describes pictures; else it translates text."""
+        return self.image is not msgspec.UNSET
+
+    @property
+    def caption_tags(self) -> dict[str, int]:
+        """By language of the captions, the id that they begin with; empty for a model that reads text."""
+        return {} if self.caption_languages is msgspec.UNSET else self.caption_languages
+
+    @property
     def pairs(self) -> tuple[LanguagePair, ...]:
-        """What the model translates; at least one pair."""
+        """What the model translates; at least one pair. Pictures have no language."""
         if self.language_pairs is not msgspec.UNSET:
             return self.language_pairs
+        if self.reads_images:
+            return tuple(LanguagePair(source_language="", target_language=language) for language in self.caption_tags)
         assert self.source_language is not msgspec.UNSET
         assert self.target_language is not msgspec.UNSET
         return (LanguagePair(source_language=self.source_language, target_language=self.target_language),)
@@ -226,10 +253,10 @@ def parse_manifest(content: bytes, directory: Path) -> Manifest:
     try:
         head = msgspec.json.decode(content)
         version = head.get("schema_version") if isinstance(head, dict) else None
-        if version not in (SCHEMA_VERSION, MULTILINGUAL_SCHEMA_VERSION):
+        if version not in SCHEMA_VERSIONS:
+            known = ", ".join(map(str, SCHEMA_VERSIONS))
             raise BundleError(
-                f"{directory}: schema version {version}, this service reads {SCHEMA_VERSION} and "
-                f"{MULTILINGUAL_SCHEMA_VERSION}: export the bundle again"
+                f"{directory}: schema version {version}, this service reads {known}: export the bundle again"
             )
         return msgspec.json.decode(content, type=Manifest)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

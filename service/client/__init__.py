@@ -1,6 +1,8 @@
 """A client for the service: python -m service.client, or Client in your own program."""
 
+from service.client.attention import Attention
 from service.client.client import Client, DecodingArguments
 from service.client.credentials import Credentials
+from service.client.results import Caption
 
-__all__ = ["Client", "Credentials", "DecodingArguments"]
+__all__ = ["Attention", "Caption", "Client", "Credentials", "DecodingArguments"]

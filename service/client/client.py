@@ -9,8 +9,11 @@ from typing import Literal
 
 import grpc
 
+from service.client.attention.attention import KINDS, Attention, Kind
 from service.client.connection import Connection
 from service.client.credentials import Credentials
+from service.client.results import Caption, Hypothesis
+from service.pb.seq2serve.v1 import caption_service_pb2 as caption_pb
 from service.pb.seq2serve.v1 import translation_service_pb2 as pb
 
 ITEMS_PER_MESSAGE = 32
@@ -22,7 +25,8 @@ _SERVICE_CONFIG = {
             "name": [
                 {"service": "seq2serve.v1.TranslationService", "method": method}
                 for method in ("Translate", "TranslateStream", "Score", "Attend")
-            ],
+            ]
+            + [{"service": "seq2serve.v1.CaptionService"}],
             "retryPolicy": {
                 "maxAttempts": 4,
                 "initialBackoff": "0.1s",
@@ -70,17 +74,6 @@ class DecodingArguments:
             values["span_protection"] = f"SPAN_PROTECTION_{self.span_protection.upper()}"
         values["terminology"] = [pb.Term(source=term, target=target) for term, target in self.terminology.items()]
         return pb.DecodingOptions(**values)
-
-
-@dataclass(frozen=True)
-class Hypothesis:
-    """One of several translations of a text."""
-
-    text: str
-    score: float
-    """What hypotheses are ranked by; higher is better."""
-    log_prob: float
-    """Of the whole translation, in nats."""
 
 
 class LineError(Exception):
@@ -153,12 +146,50 @@ class Client(Connection):
         response: pb.TranslateResponse = self._stub.Translate(request, timeout=self._timeout)
         return [Hypothesis(found.text, found.score, found.log_prob) for found in response.results[0].hypotheses]
 
+    def caption(self, image: bytes, *, with_words: bool = True) -> Caption:
+        """What a picture shows; `image`: a PNG or JPEG file. Without the words it takes about half of the time."""
+        request = caption_pb.CaptionRequest(
+            model_selection=self._selection, image=image, decoding=self._decoding, omit_words=not with_words
+        )
+        return Caption.of(self._captions.Caption(request, timeout=self._timeout))
+
     def stream(self, text: str) -> Iterator[str]:
         """The translation of one text in pieces, as it grows."""
         request = pb.TranslateStreamRequest(model_selection=self._selection, text=text, decoding=self._decoding)
         for response in self._stub.TranslateStream(request, timeout=self._timeout):
             if response.HasField("delta"):
                 yield response.delta.text
+
+    def attend(
+        self,
+        source: str,
+        target: str = "",
+        *,
+        kinds: Sequence[Kind] = ("cross", "encoder", "decoder"),
+        encodings: bool = False,
+        layer: int | None = None,
+        head: int | None = None,
+    ) -> Attention:
+        """What the model looks at in one sentence.
+
+        Args:
+            source: taken as one sentence.
+            target: its translation; empty: the model translates greedily.
+            kinds: of attention.
+            encodings: whether to return what the encoder makes of each source token.
+            layer: only maps of this one, from 0.
+            head: only maps of this one, from 0.
+        """
+        request = pb.AttendRequest(
+            model_selection=self._selection,
+            source=source,
+            target=target,
+            kinds=[KINDS[kind] for kind in kinds],
+            return_encodings=encodings,
+            layer=layer,
+            head=head,
+        )
+        return Attention.of(self._stub.Attend(request, timeout=self._timeout))
 
     def translate_all(self, texts: Iterable[str]) -> Iterator[str]:
         """Translations of many texts, in order, over one stream, which is not tried again if the service is away.

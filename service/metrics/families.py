@@ -44,6 +44,7 @@ class Metrics:
         self._of_models: list[Counter | Gauge | Histogram] = []
         self._rpcs()
         self._requests()
+        self._explanations()
         self._steps()
         self._models()
 
@@ -86,6 +87,14 @@ class Metrics:
         self.request_source = self._histogram(f"{prefix}_source_tokens", "Source tokens.", model, TOKEN_BUCKETS)
         self.request_target = self._histogram(f"{prefix}_target_tokens", "Target tokens.", model, TOKEN_BUCKETS)
         self.beam_size = self._histogram(f"{prefix}_beam_size", "Hypotheses side by side.", model, BEAM_BUCKETS)
+
+    def _explanations(self) -> None:
+        self.explain_requests = self._gauge(
+            "seq2serve_explain_requests", "Requests for scores, attention or alignments under way.", ("model",)
+        )
+        self.explain_seconds = self._histogram(
+            "seq2serve_explain_duration_seconds", "Duration of explain runs, the wait before not counted.", ("model",)
+        )
 
     def _steps(self) -> None:
         model, phase = ("model",), ("model", "phase")

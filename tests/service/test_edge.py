@@ -212,17 +212,19 @@ async def test_the_http_port_answers_get_and_head_alone(serve: Serve) -> None:
 async def test_idle_http_connections_end_and_do_not_keep_others_out(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("service.api.http_port.CONNECTION_SECONDS", 0.5)
+    monkeypatch.setattr("service.api.http.connection.REQUEST_SECONDS", 0.5)
     async with serve(max_http_connections=2) as (server, _):
         host, port = server.http_address.split(":")
         idle = [socket.create_connection((host, int(port))) for _ in range(2)]
         await asyncio.sleep(0.2)
         for connection in idle:
             connection.sendall(b"G")
-        refused = await asyncio.to_thread(ask, server.http_address, b"GET /livez HTTP/1.0\r\n\r\n")
-        assert refused == b""
+        refused = await asyncio.to_thread(ask, server.http_address, b"GET / HTTP/1.0\r\n\r\n")
+        assert refused.startswith(b"HTTP/1.1 503 ")
+        probed = await asyncio.to_thread(ask, server.http_address, b"GET /livez HTTP/1.0\r\n\r\n")
+        assert probed.startswith(b"HTTP/1.1 200 ")
         deadline = time.monotonic() + 5
-        while not await asyncio.to_thread(ask, server.http_address, b"GET /livez HTTP/1.0\r\n\r\n"):
+        while b" 503 " in await asyncio.to_thread(ask, server.http_address, b"GET / HTTP/1.0\r\n\r\n"):
             assert time.monotonic() < deadline, "idle connections are never ended"
             await asyncio.sleep(0.1)
         for connection in idle:

@@ -6,12 +6,12 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from service.api.access.authentication import KnownClients
+from service.api.access.authentication import KnownClients, has_certificate
 from service.api.access.clients_file import Client, read_clients
 from service.api.access.permissions import Permission, is_open, sufficient_permissions
 from service.api.access.quota import Quota
 from service.api.access.reloaded import Reloaded
-from service.errors import PermissionDeniedError, SettingsError
+from service.errors import PermissionDeniedError, SettingsError, UnauthenticatedError
 from service.settings import Settings
 
 
@@ -49,9 +49,18 @@ class Access:
         known: Reloaded[KnownClients] | None,
         anonymous: frozenset[Permission],
         clock: Callable[[], float] = time.monotonic,
+        needs_certificate: bool = False,
     ) -> None:
-        """`anonymous` is what everybody may do where no clients are known of."""
+        """What decides.
+
+        Args:
+            known: the clients, where there is a list of them.
+            anonymous: what everybody may do where there is none.
+            clock: of the quotas.
+            needs_certificate: whether everybody must come with a certificate where there is none.
+        """
         self._known = known
+        self._needs_certificate = needs_certificate
         self._anonymous = Client("", anonymous)
         self._clock = clock
         # A client that was taken out of the file keeps its quota: its RPCs may still run when it comes back.
@@ -66,7 +75,7 @@ class Access:
         """
         anonymous = _permissions("anonymous_permissions", settings.anonymous_permissions)
         if not settings.clients:
-            return cls(None, anonymous, clock)
+            return cls(None, anonymous, clock, needs_certificate=bool(settings.tls_client_ca))
         path = Path(settings.clients)
         return cls(Reloaded(lambda: KnownClients(read_clients(path)), [path], clock), anonymous, clock)
 
@@ -83,11 +92,22 @@ class Access:
         if is_open(method):
             client, quota = "", Quota()
         else:
-            who = self._anonymous if self._known is None else self._known.get().who(metadata, auth_context)
+            who = self._who(metadata, auth_context)
             _check_permission(who, method)
             client, quota = who.name, self._quota_of(who)
         quota.enter()
         return Admission(client, quota)
+
+    def _who(self, metadata: Sequence[tuple[str, str | bytes]], auth_context: Mapping[str, Iterable[bytes]]) -> Client:
+        if self._known is not None:
+            return self._known.get().who(metadata, auth_context)
+        if self._needs_certificate and not has_certificate(auth_context):
+            # gRPC's port lets nobody in without one; the HTTP port, which has no TLS, would.
+            raise UnauthenticatedError(
+                "this server lets in who has a client certificate, and this connection cannot show one: call by gRPC, "
+                "or have it started with a clients file, whose tokens are good here"
+            )
+        return self._anonymous
 
     def _quota_of(self, client: Client) -> Quota:
         limits = (client.max_concurrent_requests, client.max_source_tokens_per_minute)

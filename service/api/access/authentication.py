@@ -16,6 +16,11 @@ _BEARER = re.compile(r"bearer +([A-Za-z0-9._~+/-]+=*)", re.IGNORECASE | re.ASCII
 _NAMES = ("x509_common_name", "x509_subject_alternative_name")
 
 
+def has_certificate(auth_context: Mapping[str, Iterable[bytes]]) -> bool:
+    """Whether the connection has shown a client certificate."""
+    return any(key.startswith("x509_") for key in auth_context)
+
+
 class KnownClients:
     """The clients of the clients file, found by what they show."""
 
@@ -37,7 +42,7 @@ class KnownClients:
             if named - {client.name}:
                 raise UnauthenticatedError("the token and the client certificate are not of the same client")
             return client
-        if not any(key.startswith("x509_") for key in auth_context):
+        if not has_certificate(auth_context):
             raise UnauthenticatedError("give a token, as authorization: Bearer TOKEN, or a client certificate")
         if len(named) != 1:
             raise UnauthenticatedError("the client certificate does not name one client that is known")

@@ -1,3 +1,4 @@
+from google.api import annotations_pb2 as _annotations_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
@@ -235,12 +236,14 @@ class TranslateStreamRequest(_message.Message):
     def __init__(self, model_selection: _Optional[_Union[ModelSelection, _Mapping]] = ..., text: _Optional[str] = ..., decoding: _Optional[_Union[DecodingOptions, _Mapping]] = ..., return_options: _Optional[_Union[ReturnOptions, _Mapping]] = ..., priority: _Optional[_Union[Priority, str]] = ...) -> None: ...
 
 class TranslateStreamResponse(_message.Message):
-    __slots__ = ("delta", "result")
+    __slots__ = ("delta", "result", "alignment")
     DELTA_FIELD_NUMBER: _ClassVar[int]
     RESULT_FIELD_NUMBER: _ClassVar[int]
+    ALIGNMENT_FIELD_NUMBER: _ClassVar[int]
     delta: TranslationDelta
     result: TranslationResult
-    def __init__(self, delta: _Optional[_Union[TranslationDelta, _Mapping]] = ..., result: _Optional[_Union[TranslationResult, _Mapping]] = ...) -> None: ...
+    alignment: _containers.RepeatedCompositeFieldContainer[AlignmentLink]
+    def __init__(self, delta: _Optional[_Union[TranslationDelta, _Mapping]] = ..., result: _Optional[_Union[TranslationResult, _Mapping]] = ..., alignment: _Optional[_Iterable[_Union[AlignmentLink, _Mapping]]] = ...) -> None: ...
 
 class TranslationDelta(_message.Message):
     __slots__ = ("text",)
@@ -333,28 +336,52 @@ class PairScore(_message.Message):
     def __init__(self, log_prob: _Optional[float] = ..., tokens: _Optional[_Iterable[_Union[Token, _Mapping]]] = ...) -> None: ...
 
 class AttendRequest(_message.Message):
-    __slots__ = ("model_selection", "source", "target")
+    __slots__ = ("model_selection", "source", "target", "kinds", "return_encodings", "layer", "head")
     MODEL_SELECTION_FIELD_NUMBER: _ClassVar[int]
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     TARGET_FIELD_NUMBER: _ClassVar[int]
+    KINDS_FIELD_NUMBER: _ClassVar[int]
+    RETURN_ENCODINGS_FIELD_NUMBER: _ClassVar[int]
+    LAYER_FIELD_NUMBER: _ClassVar[int]
+    HEAD_FIELD_NUMBER: _ClassVar[int]
     model_selection: ModelSelection
     source: str
     target: str
-    def __init__(self, model_selection: _Optional[_Union[ModelSelection, _Mapping]] = ..., source: _Optional[str] = ..., target: _Optional[str] = ...) -> None: ...
+    kinds: _containers.RepeatedScalarFieldContainer[AttentionKind]
+    return_encodings: bool
+    layer: int
+    head: int
+    def __init__(self, model_selection: _Optional[_Union[ModelSelection, _Mapping]] = ..., source: _Optional[str] = ..., target: _Optional[str] = ..., kinds: _Optional[_Iterable[_Union[AttentionKind, str]]] = ..., return_encodings: _Optional[bool] = ..., layer: _Optional[int] = ..., head: _Optional[int] = ...) -> None: ...
 
 class AttendResponse(_message.Message):
-    __slots__ = ("source_tokens", "target_tokens", "maps", "model", "model_version")
+    __slots__ = ("source_tokens", "target_tokens", "maps", "model", "model_version", "averages", "alignment", "encodings", "source", "target")
     SOURCE_TOKENS_FIELD_NUMBER: _ClassVar[int]
     TARGET_TOKENS_FIELD_NUMBER: _ClassVar[int]
     MAPS_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
+    AVERAGES_FIELD_NUMBER: _ClassVar[int]
+    ALIGNMENT_FIELD_NUMBER: _ClassVar[int]
+    ENCODINGS_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    TARGET_FIELD_NUMBER: _ClassVar[int]
     source_tokens: _containers.RepeatedCompositeFieldContainer[AttendedToken]
     target_tokens: _containers.RepeatedCompositeFieldContainer[AttendedToken]
     maps: _containers.RepeatedCompositeFieldContainer[AttentionMap]
     model: str
     model_version: str
-    def __init__(self, source_tokens: _Optional[_Iterable[_Union[AttendedToken, _Mapping]]] = ..., target_tokens: _Optional[_Iterable[_Union[AttendedToken, _Mapping]]] = ..., maps: _Optional[_Iterable[_Union[AttentionMap, _Mapping]]] = ..., model: _Optional[str] = ..., model_version: _Optional[str] = ...) -> None: ...
+    averages: _containers.RepeatedCompositeFieldContainer[AttentionMap]
+    alignment: _containers.RepeatedCompositeFieldContainer[AlignmentLink]
+    encodings: _containers.RepeatedCompositeFieldContainer[Encoding]
+    source: str
+    target: str
+    def __init__(self, source_tokens: _Optional[_Iterable[_Union[AttendedToken, _Mapping]]] = ..., target_tokens: _Optional[_Iterable[_Union[AttendedToken, _Mapping]]] = ..., maps: _Optional[_Iterable[_Union[AttentionMap, _Mapping]]] = ..., model: _Optional[str] = ..., model_version: _Optional[str] = ..., averages: _Optional[_Iterable[_Union[AttentionMap, _Mapping]]] = ..., alignment: _Optional[_Iterable[_Union[AlignmentLink, _Mapping]]] = ..., encodings: _Optional[_Iterable[_Union[Encoding, _Mapping]]] = ..., source: _Optional[str] = ..., target: _Optional[str] = ...) -> None: ...
+
+class Encoding(_message.Message):
+    __slots__ = ("values",)
+    VALUES_FIELD_NUMBER: _ClassVar[int]
+    values: _containers.RepeatedScalarFieldContainer[float]
+    def __init__(self, values: _Optional[_Iterable[float]] = ...) -> None: ...
 
 class AttendedToken(_message.Message):
     __slots__ = ("piece", "begin", "end")

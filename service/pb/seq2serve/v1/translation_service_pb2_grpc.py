@@ -114,7 +114,8 @@ class TranslationServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Attend(self, request, context):
-        """The attention weights of a source and its translation.
+        """The attention weights of a source and its translation. Refused with RESOURCE_EXHAUSTED, as are Score and requests
+        for alignments, while the server's max_explain_requests (256) of them are under way for the model.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -1,0 +1,1 @@
+"""Which of a model's attention tells best what a target token comes from: measured without annotators."""

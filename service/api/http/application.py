@@ -1,0 +1,97 @@
+"""The HTTP port's application: routes, errors outside of them, and what every response carries."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable
+from email.utils import formatdate
+
+from starlette.applications import Starlette
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import BaseRoute
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.api.http import libretranslate
+from service.api.http.error import REQUEST_ID_HEADER, HttpError, status_response
+from service.api.http.libretranslate.error import error_response
+from service.api.http.probes import PATHS as PROBES
+from service.errors import SettingsError, TooManyConnectionsError, UnknownMethodError
+
+RETRY_SECONDS = 1.0
+API_PREFIX, OPENAPI = "/v1/", "/openapi.json"
+_SECURITY_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "img-src 'self' data: blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+_CALLER_HEADERS = ("Authorization", "Content-Type", "Grpc-Timeout", "Traceparent", "Tracestate", REQUEST_ID_HEADER)
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#,\s]+|\*")
+
+
+def origins_of(text: str) -> tuple[str, ...]:
+    """The setting http_allowed_origins, understood.
+
+    Raises:
+        SettingsError: it is no list of origins.
+    """
+    origins = tuple(origin.strip() for origin in text.split(",")) if text.strip() else ()
+    for origin in origins:
+        if not _ORIGIN.fullmatch(origin):
+            raise SettingsError(
+                f"http_allowed_origins {origin!r}: expected origins such as https://example.com, without a path, or *"
+            )
+    return origins
+
+
+def application(routes: Iterable[BaseRoute], allowed_origins: Collection[str]) -> ASGIApp:
+    """The whole application."""
+    plain = Starlette(routes=list(routes), exception_handlers={HTTPException: _answer_error})
+    plain.router.redirect_slashes = False
+    shared = CORSMiddleware(
+        plain,
+        allow_origins=allowed_origins,
+        allow_methods=("GET", "POST"),
+        allow_headers=_CALLER_HEADERS,
+        expose_headers=(REQUEST_ID_HEADER, "Retry-After"),
+    )
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers.update(_SECURITY_HEADERS)
+                headers["Date"] = formatdate(usegmt=True)
+            await send(message)
+
+        path = scope["path"]
+        is_refused = path not in PROBES and not scope["state"]["connection"].may_work
+        chosen = _too_many if is_refused else shared if allowed_origins and is_api(path) else plain
+        await chosen(scope, receive, send_with_headers)
+
+    return answer
+
+
+def is_api(path: str) -> bool:
+    """Whether other programs call it."""
+    return path.startswith(API_PREFIX) or path == OPENAPI or path in libretranslate.PATHS
+
+
+async def _too_many(scope: Scope, receive: Receive, send: Send) -> None:
+    error = TooManyConnectionsError("all connections of the HTTP port are in use", RETRY_SECONDS)
+    await status_response(HttpError.of(error, 503))(scope, receive, send)
+
+
+async def _answer_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    path = request.url.path
+    if not is_api(path):
+        hint = ": try /, /openapi.json, /metrics, /livez, /readyz" if error.status_code == 404 else ""
+        return PlainTextResponse(f"{error.detail}{hint}\n", error.status_code, error.headers)
+    failure = HttpError.of(UnknownMethodError(f"{error.detail}; {OPENAPI} lists what there is"), error.status_code)
+    failure.headers.update(error.headers or {})
+    return error_response(failure) if path in libretranslate.PATHS else status_response(failure)

@@ -1,0 +1,101 @@
+/**
+ * A picture is described. The models that the other tests use read no pictures, so that here the test answers for the
+ * service, in the form that protos/seq2serve/v1/caption_service.proto gives to answers.
+ */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { isAccessible, visit } from "./visit.mjs";
+
+const MODEL = {
+  name: "pictures",
+  version: "1",
+  architecture: "captioner",
+  precision: "int8",
+  state: "MODEL_STATE_READY",
+  languagePairs: [{ sourceLanguageCode: "", targetLanguageCode: "en" }, { sourceLanguageCode: "", targetLanguageCode: "ko" }],
+  maxSourceTokens: 4,
+  maxTargetTokens: 32,
+};
+/** The upper left and the lower right of a grid of 2 × 2. */
+const GRIDS = [[0.7, 0.1, 0.1, 0.1], [0, 0.25, 0, 0.75]];
+const ANSWER = {
+  caption: "red square",
+  languageCode: "en",
+  hypotheses: [{ text: "red square", score: -1.25, logProb: -1.5 }],
+  words: ["red", "square"].map((word, index) => ({ word, attention: { rows: 2, columns: 2, weights: GRIDS[index] } })),
+  model: "pictures",
+  modelVersion: "1",
+};
+
+/** A service that has a model for pictures, too, and notes what it is asked. */
+function captioning(asked) {
+  return async (page) => {
+    await page.route("**/v1/models?*", async (route) => {
+      const answer = await (await route.fetch()).json();
+      await route.fulfill({ json: { ...answer, models: [...answer.models, MODEL] } });
+    });
+    await page.route("**/v1/caption", (route) => {
+      asked.push(route.request().postDataJSON());
+      return route.fulfill({ json: ANSWER });
+    });
+  };
+}
+
+async function choosePicture(page, type, width = 64) {
+  const data = await page.evaluate(([kind, size]) => {
+    const canvas = document.createElement("canvas");
+    [canvas.width, canvas.height] = [size, size];
+    canvas.getContext("2d").fillRect(0, 0, size / 2, size / 2);
+    return canvas.toDataURL(kind).split(",")[1];
+  }, [type, width]);
+  await page.setInputFiles("#picture", { name: "picture", mimeType: type, buffer: Buffer.from(data, "base64") });
+  await page.waitForSelector(".caption");
+  return data;
+}
+
+/** How dark the veil is over each cell, 0 to 255. */
+const veil = (page) => page.$eval(".picture-veil", (canvas) => {
+  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  return Array.from(data).filter((_, index) => index % 4 === 3);
+});
+
+test("a picture is described, and every word shows where the model looked", () => {
+  const asked = [];
+  return visit({ view: "caption", prepare: captioning(asked) }, async (page) => {
+    const data = await choosePicture(page, "image/png");
+    assert.equal(asked[0].image, data, "the file as it is");
+    assert.deepEqual(asked[0].modelSelection, { model: "pictures", targetLanguageCode: "en" });
+    assert.equal(await page.textContent(".caption"), "red square");
+    assert.equal(await page.isVisible(".picture-veil"), false);
+    await page.hover(".captioned .token:nth-child(1)");
+    const [seen, ...dim] = await veil(page);
+    assert.equal(seen, 0);
+    assert.ok(dim.every((value) => value > 150), `${dim}`);
+    assert.match(await page.textContent(".captioned .readout"), /“red”: most in row 1, column 1 of the grid, 70%/);
+    await page.hover(".captioned .token:nth-child(2)");
+    assert.equal((await veil(page))[3], 0);
+    await isAccessible(page, "captioned");
+    await page.selectOption("#caption-picker .direction", { label: "Korean" });
+    await page.waitForFunction(() => !document.querySelector(".picture-veil:not([hidden])"));
+    assert.equal(asked[1].modelSelection.targetLanguageCode, "ko");
+  });
+});
+
+test("a picture of another kind is sent as one that the service reads", () => {
+  const asked = [];
+  return visit({ view: "caption", prepare: captioning(asked), viewport: { width: 360, height: 740 } }, async (page) => {
+    await choosePicture(page, "image/webp", 900);
+    const sent = Buffer.from(asked[0].image, "base64");
+    assert.deepEqual([...sent.subarray(0, 3)], [0xff, 0xd8, 0xff], "JPEG");
+    assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth));
+    await page.setInputFiles("#picture", { name: "none", mimeType: "image/png", buffer: Buffer.from("no picture") });
+    await page.waitForSelector("text=This file cannot be read as a picture.");
+    assert.equal(asked.length, 1);
+  });
+});
+
+test("without a model for pictures there is nothing to see of them", () => visit({ view: "caption" }, async (page) => {
+  assert.equal(await page.isVisible("nav a[href='#caption']"), false);
+  assert.equal(await page.isVisible("#view-translate"), true);
+}));
