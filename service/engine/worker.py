@@ -48,7 +48,7 @@ _Command = _Submit | _Cancel | _Stop
 class _Subscriber:
     """Who waits for a sentence."""
 
-    beam_size: int
+    request: Request
     is_settled: bool = False
     """Whether its end was counted."""
     context: RequestContext = field(default_factory=request_context.current)
@@ -153,7 +153,7 @@ class Worker:
         )
         if not self._subscribers:
             self._moved_seconds = time.monotonic()
-        subscriber = self._subscribers[request.id] = _Subscriber(decoding.num_rows)
+        subscriber = self._subscribers[request.id] = _Subscriber(request)
         self._inbox.put(_Submit(request))
         is_over = False
         try:
@@ -168,7 +168,7 @@ class Worker:
             if not is_over:
                 self._inbox.put(_Cancel(request.id))
                 if not subscriber.is_settled:
-                    self._metrics.count_failure(reason_to_leave(deadline_seconds))
+                    self._count_failure(subscriber, reason_to_leave(deadline_seconds))
 
     def _run(self) -> None:
         try:
@@ -237,15 +237,20 @@ class Worker:
 
     def _observe_success(self, event: FinishedEvent, subscriber: _Subscriber) -> None:
         span = subscriber.context.span
-        self._metrics.observe_success(event, subscriber.beam_size, span.trace_id)
+        self._metrics.observe_success(event, subscriber.request.decoding.num_rows, span.trace_id)
         span.sentence(self.name, event.timing, len(event.translations[0].token_ids))
 
     def _observe_failure(self, event: FailedEvent, subscriber: _Subscriber) -> None:
         error = event.error
-        self._metrics.count_failure(error.reason if isinstance(error, ServiceError) else "INTERNAL")
+        self._count_failure(subscriber, error.reason if isinstance(error, ServiceError) else "INTERNAL")
         if error.__cause__ is not None:
             cause, request_id = error.__cause__, subscriber.context.request_id
             logger.error("a sentence failed: %s", cause, exc_info=cause, extra={"request_id": request_id})
+
+    def _count_failure(self, subscriber: _Subscriber, reason: str) -> None:
+        request = subscriber.request
+        self._metrics.count_failure(reason)
+        subscriber.context.span.failed_sentence(self.name, request.arrival_seconds, len(request.source_ids), reason)
 
 
 def reason_to_leave(deadline_seconds: float | None) -> str:
