@@ -16,8 +16,9 @@ GOOGLEAPIS := build/googleapis
 PROTOC := $(DEV_ENV)/bin/python -m grpc_tools.protoc -Iservice/pb=build/protos -I$(GOOGLEAPIS)
 OPENAPI := $(DEV_ENV)/bin/python -m service.api.http.openapi
 SOURCES := service export training tests bench
+WEB_TESTS := tests/web
 
-.PHONY: help setup serve test check format protos bench bench-training faults soak clean
+.PHONY: help setup serve test web-test check format protos bench bench-training faults soak clean
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -29,6 +30,9 @@ setup: $(DEV_ENV)/.ready ## set up .venv with all that training, export, tests a
 
 test: $(DEV_ENV)/.ready ## run the tests; ARGS="…" goes to pytest
 	$(DEV_ENV)/bin/python -m pytest -m "not slow" $(ARGS)
+
+web-test: $(DEV_ENV)/.ready $(WEB_TESTS)/node_modules/.ready ## walk through the page in Chromium; needs node and chromium; ARGS="keyboard" takes one file
+	node $(WEB_TESTS)/run.mjs $(ARGS)
 
 check: $(GOOGLEAPIS)/.ready $(PROTOS) ## format, lint, types, import rules, protos, generated code in step
 	$(DEV_ENV)/bin/ruff format --check $(SOURCES)
@@ -71,7 +75,7 @@ soak: $(DEV_ENV)/.ready ## 30 minutes at 80 % load, memory and every answer watc
 	$(DEV_ENV)/bin/python -m bench.reliability --long --scenarios soak $(ARGS)
 
 clean: ## remove environments and build products
-	rm -rf $(SERVE_ENV) $(DEV_ENV) $(JOEYNMT_ENV) build
+	rm -rf $(SERVE_ENV) $(DEV_ENV) $(JOEYNMT_ENV) $(WEB_TESTS)/node_modules build
 
 $(SERVE_ENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(SERVE_ENV)
@@ -84,6 +88,12 @@ $(DEV_ENV)/.ready: pyproject.toml constraints.txt
 	$(DEV_ENV)/bin/pip install --quiet --constraint constraints.txt torch
 	$(DEV_ENV)/bin/pip install --quiet --constraint constraints.txt --editable ".[cpu,pictures,tracing,training,import,bench,dev]"
 	$(DEV_ENV)/bin/pip install --quiet --constraint constraints.txt --no-deps g2p-en netra-transliterate
+	@touch $@
+
+$(WEB_TESTS)/node_modules/.ready: $(WEB_TESTS)/package-lock.json
+	@node -e 'process.exitCode = +(parseInt(process.versions.node) < 20)' 2>/dev/null || \
+		{ echo "web-test: needs node 20 or newer, with npm, to drive the browser"; exit 2; }
+	npm ci --prefix $(WEB_TESTS) --no-audit --no-fund
 	@touch $@
 
 $(GOOGLEAPIS)/.ready: $(DEV_ENV)/.ready

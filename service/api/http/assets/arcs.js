@@ -10,7 +10,7 @@ import { TokenLine } from "./token_line.js";
 const LEAST_WEIGHT = 0.02;
 const THICKEST = 8;
 /** Highest arc, in pixels; .arcs in the style sheet leaves that much room above and below. */
-const HIGHEST = 76;
+const HIGHEST = 62;
 
 export class Arcs {
   constructor(words, theme, spotlight) {
@@ -111,7 +111,7 @@ export class Arcs {
       class: isAbove ? "looks" : "looked-at",
       d: `M${begin.x} ${y} A${radius} ${Math.min(radius, HIGHEST)} 0 0 ${sweep} ${end.x} ${y}`,
       "stroke-width": Math.max(0.75, weight * THICKEST),
-      "stroke-opacity": at === null ? 0.15 + 0.35 * weight : 0.3 + 0.7 * weight,
+      "stroke-opacity": at === null ? 0.3 + 0.6 * weight : 0.3 + 0.7 * weight,
     });
   }
 }

@@ -12,6 +12,8 @@ const LARGEST_CELL = 42;
 const SMALLEST_CELL = 15;
 /** Names above columns lie flat where they fit. */
 const WIDEST_CHARACTER = 14;
+/** Scripts that are written from top to bottom, too; others are turned. */
+const STACKED = /^[\p{Script=Hangul}\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}]+$/u;
 /** Rows that come are shown this long one after another, but all of them within the other. Milliseconds. */
 const ROW_TIME = 70;
 const WHOLE_TIME = 1500;
@@ -146,8 +148,11 @@ export class HeatMap {
     this.root.style.setProperty("--columns", columns);
     this.root.style.setProperty("--rows", this.rowTokens.length);
     const heads = Array.from(this.heads.children).slice(1);
-    const isFlat = (text) => Array.from(text).length * WIDEST_CHARACTER <= this.cell;
-    heads.forEach((head, column) => head.classList.toggle("is-flat", isFlat(this.columnTokens[column].text)));
+    heads.forEach((head, column) => {
+      const { text } = this.columnTokens[column];
+      head.classList.toggle("is-flat", Array.from(text).length * WIDEST_CHARACTER <= this.cell);
+      head.classList.toggle("is-stacked", STACKED.test(text));
+    });
   }
 
   /** Light the row and the column of the spotlight, and shade the names by the weights that they get. */
