@@ -1,9 +1,14 @@
-"""What the engine is asked and what it answers. Tokens only: text is the edge's business."""
+"""What the engine is asked and what it answers. Tokens and pixels only: text and files are the edge's business."""
 
 from __future__ import annotations
 
 import enum
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
 
 DEFAULT_LENGTH_PENALTY = 0.6
 
@@ -87,13 +92,29 @@ class DecodingOptions:
         return max(self.beam_size, self.num_hypotheses)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Picture:
+    """A picture of the size that the model reads."""
+
+    pixels: NDArray[np.uint8]
+    """(H, W, 3): red, green and blue. Normalised when it is encoded: until then it takes a quarter of the memory."""
+    num_cells: int
+    """Of the grid that the decoder attends to."""
+
+    def __len__(self) -> int:
+        return self.num_cells
+
+
+Source: TypeAlias = Sequence[int] | Picture
+"""Ids of a sentence, end of sentence included, or a picture. The engine asks no more of it than its length."""
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One sentence to translate."""
+    """One sentence to translate, or one picture to describe."""
 
     id: int
-    source_ids: tuple[int, ...]
-    """End of sentence included."""
+    source: Source
     decoding: DecodingOptions
     arrival_seconds: float
     """On the engine's clock."""

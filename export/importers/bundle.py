@@ -33,10 +33,7 @@ def import_bundle(directory: Path) -> Checkpoint:
     _check(manifest, directory)
     recipe = parse_recipe(manifest.training.recipe, str(directory / "manifest.json"))
     tags = tuple(recipe.tags.values())
-    source, target = (
-        with_tags(Vocabulary(read_file(directory, file)), tags)
-        for file in (manifest.files.source_tokenizer, manifest.files.target_tokenizer)
-    )
+    source, target = (with_tags(Vocabulary(read_file(directory, file)), tags) for file in manifest.files.tokenizers)
     model = build_model(recipe, source, target)
     _fill(model, *(_Tensors(read_file(directory, file)) for file in (manifest.files.encoder, manifest.files.decoder)))
     training = manifest.training
@@ -57,6 +54,8 @@ def import_bundle(directory: Path) -> Checkpoint:
 
 
 def _check(manifest: Manifest, directory: Path) -> None:
+    if manifest.reads_images:
+        raise ExportError(f"{directory} describes pictures: only models of text are read; use its checkpoint")
     if manifest.precision != "int8":
         raise ExportError(
             f"{directory} is {manifest.precision}: only int8 graphs tell which weight is which; use its checkpoint"

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import onnxruntime as ort
 
 from service.bundle.manifest import File, Manifest, load_manifest, read_file
@@ -14,6 +15,10 @@ from service.bundle.tokenizer import Tokenizer
 from service.errors import BundleError
 
 STEP_INPUTS = frozenset({"token_ids", "positions", "source_lengths", "num_candidates"})
+TEXT_INPUTS = frozenset({"source_ids", "source_lengths"})
+IMAGE_INPUTS = frozenset({"pixels"})
+EXPLAIN_INPUTS = frozenset({"target_ids"})
+"""Beside those of the encoder."""
 STEP_OUTPUTS = frozenset({"candidate_ids", "candidate_log_probs", "log_probs"})
 
 
@@ -25,9 +30,16 @@ class Bundle:
     encoder: ort.InferenceSession
     decoder: ort.InferenceSession
     explain: ort.InferenceSession
-    source_tokenizer: Tokenizer
     target_tokenizer: Tokenizer
     load_seconds: float
+    tokenizer_of_source: Tokenizer | None = None
+    """None where the model reads pictures."""
+
+    @property
+    def source_tokenizer(self) -> Tokenizer:
+        """Of a model that reads text."""
+        assert self.tokenizer_of_source is not None
+        return self.tokenizer_of_source
 
     @classmethod
     def load(cls, directory: Path, runtime: Runtime) -> Bundle:
@@ -56,7 +68,9 @@ class Bundle:
             encoder=graph(files.encoder),
             decoder=graph(files.decoder),
             explain=graph(files.explain),
-            source_tokenizer=tokenizer(files.source_tokenizer),
+            tokenizer_of_source=(
+                tokenizer(files.source_tokenizer) if isinstance(files.source_tokenizer, File) else None
+            ),
             target_tokenizer=tokenizer(files.target_tokenizer),
             load_seconds=time.perf_counter() - started,
         )
@@ -78,10 +92,31 @@ class Bundle:
         _expect(directory, "decoder outputs", outputs == updated | STEP_OUTPUTS, outputs ^ (updated | STEP_OUTPUTS))
         from_encoder = {array.name for array in self.manifest.state if array.is_from_encoder}
         _expect(directory, "encoder outputs", encoded == from_encoder, encoded ^ from_encoder)
-        vocabulary = self.manifest.vocabulary
-        sizes = (self.source_tokenizer.size, self.target_tokenizer.size)
+        self._check_sources(directory)
+        vocabulary, source = self.manifest.vocabulary, self.tokenizer_of_source
+        sizes = (source.size if source else 0, self.target_tokenizer.size)
         expected = (vocabulary.source_size, vocabulary.target_size)
         _expect(directory, f"vocabulary sizes {expected}", sizes == expected, {str(size) for size in sizes})
+
+    def _check_sources(self, directory: Path) -> None:
+        """What encoder and explain read: text, or pictures of the manifest's size."""
+        image = self.manifest.image
+        expected = TEXT_INPUTS if image is msgspec.UNSET else IMAGE_INPUTS
+        for name, session, others in (
+            ("encoder", self.encoder, frozenset()),
+            ("explain", self.explain, EXPLAIN_INPUTS),
+        ):
+            read = {value.name for value in session.get_inputs()}
+            # An encoder of text need not ask for lengths.
+            fits = others | (expected & {"source_ids", "pixels"}) <= read <= expected | others
+            _expect(directory, f"{name} inputs", fits, read ^ (expected | others))
+            if image is not msgspec.UNSET:
+                shape = next(tuple(value.shape[1:]) for value in session.get_inputs() if value.name == "pixels")
+                size = (3, image.height, image.width)
+                fits = len(shape) == 3 and all(
+                    not isinstance(length, int) or length == wanted for length, wanted in zip(shape, size, strict=True)
+                )
+                _expect(directory, f"{name} pixels {size}", fits, {str(shape)})
 
 
 def _expect(directory: Path, what: str, holds: bool, difference: set[str] | frozenset[str]) -> None:

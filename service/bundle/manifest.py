@@ -10,12 +10,16 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from service.bundle.files import read_regular
+from service.bundle.image_input import ImageInput, LanguageCode
 from service.bundle.state_spec import StateArray
 from service.errors import BundleError
 
 SCHEMA_VERSION = 2
 MULTILINGUAL_SCHEMA_VERSION = 3
 """Of bundles with `language_pairs`. All others are written as 2, so that services read them that know no other."""
+IMAGE_SCHEMA_VERSION = 4
+"""Of bundles with `image`."""
+SCHEMA_VERSIONS = (SCHEMA_VERSION, MULTILINGUAL_SCHEMA_VERSION, IMAGE_SCHEMA_VERSION)
 FILE_NAME = "manifest.json"
 MAX_MANIFEST_BYTES = 4 * 2**20
 
@@ -36,18 +40,25 @@ class File(_Section, frozen=True):
     num_bytes: Positive
 
 
-class Files(_Section, frozen=True):
+class Files(_Section, frozen=True, kw_only=True):
     """Graphs and tokenizers."""
 
     encoder: File
     decoder: File
     explain: File
-    source_tokenizer: File
+    source_tokenizer: File | msgspec.UnsetType = msgspec.UNSET
+    """Of a model that reads pictures there is none."""
     target_tokenizer: File
+
+    @property
+    def tokenizers(self) -> tuple[File, ...]:
+        """Source and target, or the target's alone."""
+        source = () if self.source_tokenizer is msgspec.UNSET else (self.source_tokenizer,)
+        return (*source, self.target_tokenizer)
 
     def all(self) -> tuple[File, ...]:
         """Every file, in a fixed order."""
-        return (self.encoder, self.decoder, self.explain, self.source_tokenizer, self.target_tokenizer)
+        return (self.encoder, self.decoder, self.explain, *self.tokenizers)
 
     @property
     def num_weight_bytes(self) -> int:
@@ -59,15 +70,16 @@ class Limits(_Section, frozen=True):
     """The longest sequences the graphs accept, in tokens."""
 
     max_source_tokens: Positive
-    """End of sentence included."""
+    """End of sentence included; of a model that reads pictures the cells of its grid."""
     max_target_tokens: Positive
-    """End of sentence not counted."""
+    """End of sentence not counted; the tag that tells the language of a caption is."""
 
 
 class VocabularySpec(_Section, frozen=True):
     """Sizes and special ids."""
 
-    source_size: Positive
+    source_size: NonNegative
+    """0 for a model that reads pictures, and for no other."""
     target_size: Positive
     begin_id: NonNegative
     end_id: NonNegative
@@ -132,7 +144,7 @@ class LanguagePair(_Section, frozen=True):
     """A source and a target language, and how the model is told."""
 
     source_language: str
-    """BCP-47 code."""
+    """BCP-47 code; empty: pictures."""
     target_language: str
     source_prefix_ids: tuple[NonNegative, ...] = ()
     """What the encoder reads before the ids of every sentence, such as that of the tag ⟦de⟧."""
@@ -140,7 +152,7 @@ class LanguagePair(_Section, frozen=True):
     @property
     def name(self) -> str:
         """For people."""
-        return f"{self.source_language} → {self.target_language}"
+        return f"{self.source_language or 'picture'} → {self.target_language}"
 
 
 class Manifest(_Section, frozen=True):
@@ -162,12 +174,27 @@ class Manifest(_Section, frozen=True):
     target_language: str | msgspec.UnsetType = msgspec.UNSET
     language_pairs: Annotated[tuple[LanguagePair, ...], msgspec.Meta(min_length=1)] | msgspec.UnsetType = msgspec.UNSET
     """In place of the two languages, where there are several pairs or one that needs a prefix."""
+    image: ImageInput | msgspec.UnsetType = msgspec.UNSET
+    """What a model reads that describes pictures; it has `caption_languages` in place of all of these."""
+    caption_languages: dict[LanguageCode, NonNegative] | msgspec.UnsetType = msgspec.UNSET
+    """Languages of the captions, each with the id of the target's tag that every caption in it begins with."""
     protected_spans: ProtectedSpans = ProtectedSpans()
 
     def __post_init__(self) -> None:
+        if (self.image is msgspec.UNSET) != (self.caption_languages is msgspec.UNSET):
+            raise ValueError("image and caption_languages: one is of no use without the other")
         num_unset = (self.source_language, self.target_language).count(msgspec.UNSET)
-        if num_unset != (0 if self.language_pairs is msgspec.UNSET else 2):
+        if self.image is not msgspec.UNSET:
+            if num_unset < 2 or self.language_pairs is not msgspec.UNSET:
+                raise ValueError("a model that reads pictures has caption_languages in place of other languages")
+            size, limits = self.vocabulary.target_size, self.limits
+            self.image.check(self.caption_tags, size, limits.max_source_tokens, limits.max_target_tokens)
+        elif num_unset != (0 if self.language_pairs is msgspec.UNSET else 2):
             raise ValueError("either source_language and target_language or language_pairs must be there")
+        if self.reads_images != (self.vocabulary.source_size == 0):
+            raise ValueError("vocabulary.source_size must be 0 for a model that reads pictures, and for no other")
+        if self.reads_images != (self.files.source_tokenizer is msgspec.UNSET):
+            raise ValueError("files.source_tokenizer must be there, unless the model reads pictures")
         if len({(pair.source_language, pair.target_language) for pair in self.pairs}) < len(self.pairs):
             raise ValueError("language_pairs must be unique")
         if any(index >= self.vocabulary.source_size for pair in self.pairs for index in pair.source_prefix_ids):
@@ -177,10 +204,22 @@ class Manifest(_Section, frozen=True):
             raise ValueError("state names must be unique")
 
     @property
+    def reads_images(self) -> bool:
+        """Whether it describes pictures; else it translates text."""
+        return self.image is not msgspec.UNSET
+
+    @property
+    def caption_tags(self) -> dict[str, int]:
+        """By language of the captions, the id that they begin with; empty for a model that reads text."""
+        return {} if self.caption_languages is msgspec.UNSET else self.caption_languages
+
+    @property
     def pairs(self) -> tuple[LanguagePair, ...]:
-        """What the model translates; at least one pair."""
+        """What the model translates; at least one pair. Pictures have no language."""
         if self.language_pairs is not msgspec.UNSET:
             return self.language_pairs
+        if self.reads_images:
+            return tuple(LanguagePair(source_language="", target_language=language) for language in self.caption_tags)
         assert self.source_language is not msgspec.UNSET
         assert self.target_language is not msgspec.UNSET
         return (LanguagePair(source_language=self.source_language, target_language=self.target_language),)
@@ -226,10 +265,10 @@ def parse_manifest(content: bytes, directory: Path) -> Manifest:
     try:
         head = msgspec.json.decode(content)
         version = head.get("schema_version") if isinstance(head, dict) else None
-        if version not in (SCHEMA_VERSION, MULTILINGUAL_SCHEMA_VERSION):
+        if version not in SCHEMA_VERSIONS:
+            known = ", ".join(map(str, SCHEMA_VERSIONS))
             raise BundleError(
-                f"{directory}: schema version {version}, this service reads {SCHEMA_VERSION} and "
-                f"{MULTILINGUAL_SCHEMA_VERSION}: export the bundle again"
+                f"{directory}: schema version {version}, this service reads {known}: export the bundle again"
             )
         return msgspec.json.decode(content, type=Manifest)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

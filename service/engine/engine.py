@@ -195,7 +195,7 @@ class Engine:
         if not requests:
             return []
         try:
-            sources = self._runner.encode([request.source_ids for request in requests])
+            sources = self._runner.encode([request.source for request in requests])
         except Exception as error:  # whatever the model raises, the rest of the service goes on
             if len(requests) == 1:
                 events.append(FailedEvent(requests[0].id, _failure(error)))
@@ -258,7 +258,7 @@ def _finished(running: Running, now: float) -> FinishedEvent:
     request = running.request
     first_token = now if running.first_token_seconds is None else running.first_token_seconds
     timing = Timing(
-        len(request.source_ids),
+        len(request.source),
         request.arrival_seconds,
         running.admitted_seconds,
         running.encoded_seconds,

@@ -13,11 +13,8 @@ from service.bundle.bundle import Bundle
 from service.bundle.manifest import VocabularySpec
 from service.bundle.state_spec import StateArray
 from service.engine.batch import Array, Batch, Candidates, EncodedSource
-
-GROUP_TOKENS = 128
-"""Source tokens, padding included, from which on a larger group is no faster for each token."""
-MAX_PADDING = 0.1
-"""Share of a large group that may be padding."""
+from service.engine.sources import reader_of
+from service.request import Source
 
 
 class Runner(Protocol):
@@ -26,7 +23,7 @@ class Runner(Protocol):
     spec: tuple[StateArray, ...]
     vocabulary: VocabularySpec
 
-    def encode(self, sources: Sequence[Sequence[int]]) -> list[EncodedSource]:
+    def encode(self, sources: Sequence[Source]) -> list[EncodedSource]:
         """Encode sources together; padding never changes a result."""
         ...
 
@@ -59,6 +56,7 @@ class OnnxRunner:
     def __init__(self, bundle: Bundle) -> None:
         self.spec = bundle.manifest.state
         self.vocabulary = bundle.manifest.vocabulary
+        self._reader = reader_of(bundle.manifest)
         self._encoder = bundle.encoder
         self._decoder = bundle.decoder
         self._decoder_inputs = {value.name for value in self._decoder.get_inputs()}
@@ -67,20 +65,17 @@ class OnnxRunner:
         self._log_probs = np.empty((0, self.vocabulary.target_size), np.float32)
         """(rows, V), shared by all steps that want the whole vocabulary."""
 
-    def encode(self, sources: Sequence[Sequence[int]]) -> list[EncodedSource]:
-        """See `Runner`; sources of like length go together."""
+    def encode(self, sources: Sequence[Source]) -> list[EncodedSource]:
+        """See `Runner`; sources that are alike go together."""
         encoded: dict[int, EncodedSource] = {}
-        for indices in group_by_length([len(source) for source in sources]):
+        for indices in self._reader.groups(sources):
             group = self._encode_together([sources[index] for index in indices])
             encoded.update(zip(indices, group, strict=True))
         return [encoded[index] for index in range(len(sources))]
 
-    def _encode_together(self, sources: Sequence[Sequence[int]]) -> list[EncodedSource]:
+    def _encode_together(self, sources: Sequence[Source]) -> list[EncodedSource]:
         lengths = [len(source) for source in sources]
-        source_ids = np.full((len(sources), max(lengths)), self.vocabulary.pad_id, np.int64)
-        for row, source in zip(source_ids, sources, strict=True):
-            row[: len(source)] = source
-        inputs = {"source_ids": source_ids, "source_lengths": np.array(lengths, np.int64)}
+        inputs = self._reader.inputs(sources)
         outputs = dict(zip(self._encoder_outputs, self._encoder.run(None, inputs), strict=True))
         return [
             EncodedSource(length, {name: array[index] for name, array in outputs.items()}, max(lengths) - length)
@@ -140,27 +135,6 @@ class OnnxRunner:
 def round_up(num_candidates: int) -> int:
     """The next of 1, 2, 3, 5, 9, 17, …: what searches ask for varies by row, and every number is bound anew."""
     return num_candidates if num_candidates <= 2 else 2 ** (num_candidates - 2).bit_length() + 1
-
-
-def group_by_length(lengths: Sequence[int]) -> list[list[int]]:
-    """Indices of sources that are encoded together, longest first.
-
-    A group is closed when it is large enough to keep the encoder busy and the next source would be mostly padding.
-    """
-    order = sorted(range(len(lengths)), key=lambda index: -lengths[index])
-    groups: list[list[int]] = []
-    num_real = 0
-    for index in order:
-        if groups:
-            num_padded = lengths[groups[-1][0]] * (len(groups[-1]) + 1)
-            is_large = num_padded > GROUP_TOKENS
-            if not is_large or num_real + lengths[index] >= num_padded * (1 - MAX_PADDING):
-                groups[-1].append(index)
-                num_real += lengths[index]
-                continue
-        groups.append([index])
-        num_real = lengths[index]
-    return groups
 
 
 def _bind_output(binding: ort.IOBinding, name: str, array: Array) -> None:

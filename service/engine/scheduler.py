@@ -24,7 +24,8 @@ class Scheduler:
 
         Args:
             max_waiting: requests that may wait; one more is refused.
-            max_encoder_tokens: padded source tokens encoded together. One longer source is still encoded, alone.
+            max_encoder_tokens: padded source tokens, or cells of pictures, encoded together. One longer source is still
+                encoded, alone.
         """
         self.max_waiting = max_waiting
         self.max_encoder_tokens = max_encoder_tokens
@@ -103,7 +104,7 @@ class Scheduler:
         longest = 0
         for _, request_id in self._order:
             request = self._waiting[request_id]
-            longest = max(longest, len(request.source_ids))
+            longest = max(longest, len(request.source))
             num_free_rows -= request.decoding.num_rows
             is_long = bool(taken) and longest * (len(taken) + 1) > self.max_encoder_tokens
             if num_free_rows < 0 or is_long:

@@ -18,7 +18,7 @@ from service.engine_report import EngineLoad, StepReport
 from service.errors import DeadlineExceededError, EngineError, ServiceError, ShuttingDownError, is_over
 from service.metrics.engine_metrics import EngineMetrics
 from service.metrics.families import Metrics
-from service.request import DecodingOptions, Event, FailedEvent, FinishedEvent, Priority, Request, TokensEvent
+from service.request import DecodingOptions, Event, FailedEvent, FinishedEvent, Priority, Request, Source, TokensEvent
 from service.request_context import RequestContext
 
 logger = logging.getLogger(__name__)
@@ -126,7 +126,7 @@ class Worker:
 
     async def translate(
         self,
-        source_ids: tuple[int, ...],
+        source: Source,
         decoding: DecodingOptions,
         deadline_seconds: float | None,
         priority: Priority = Priority.INTERACTIVE,
@@ -135,7 +135,7 @@ class Worker:
         """Run one sentence. Closing the generator early cancels it, and its rows are free at the next step.
 
         Args:
-            source_ids: end of sentence included.
+            source: ids, end of sentence included, or a picture.
             decoding: how to choose.
             deadline_seconds: on the clock of time.monotonic.
             priority: who goes first when rows are scarce.
@@ -148,9 +148,7 @@ class Worker:
             raise EngineError("the engine stopped; see the server's log")
         if not self._is_accepting:
             raise ShuttingDownError
-        request = Request(
-            next(self._ids), source_ids, decoding, time.monotonic(), deadline_seconds, priority, is_streaming
-        )
+        request = Request(next(self._ids), source, decoding, time.monotonic(), deadline_seconds, priority, is_streaming)
         if not self._subscribers:
             self._moved_seconds = time.monotonic()
         subscriber = self._subscribers[request.id] = _Subscriber(decoding.num_rows)

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import random
 
-from service.engine.runner import GROUP_TOKENS, MAX_PADDING, group_by_length, round_up
+from service.engine.runner import round_up
+from service.engine.sources import GROUP_TOKENS, MAX_PADDING, group_by_length
 
 
 def test_every_source_is_in_one_group_and_large_groups_have_little_padding() -> None:
