@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import get_args
 
+from export.caption_writer import export_captions
 from export.errors import ExportError
 from export.importers.bundle import import_bundle
 from export.importers.g2p import import_g2p
@@ -15,8 +16,9 @@ from export.importers.netra import import_netra
 from export.parity import ParityError
 from export.trained import CheckpointEnsemble, Trained
 from export.writer import ExportOptions, export, read_scores
-from service.bundle.manifest import Precision
+from service.bundle.manifest import Manifest, Precision
 from service.errors import BundleError
+from training.captioning.checkpoint import CaptionCheckpoint
 from training.checkpoint import Checkpoint
 from training.errors import TrainingError
 
@@ -30,30 +32,15 @@ def main(arguments: list[str] | None = None) -> int:
     """
     options = _parser().parse_intermixed_args(arguments)
     try:
-        checkpoint = _read_checkpoints(options)
-        if options.bundle.suffix == ".pt":
-            _save(checkpoint, options.bundle)
-            return 0
-        sentences = _read_sentences(options.sentences) if options.sentences else ()
-        manifest = export(
-            checkpoint,
-            options.bundle,
-            ExportOptions(
-                precision=options.precision,
-                name=options.name,
-                version=options.version,
-                licence=options.licence,
-                sentences=sentences,
-                scores=read_scores(options.scores) if options.scores else {},
-                notes=options.notes,
-            ),
-        )
+        manifest = _export(options)
     except (ExportError, TrainingError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except (ParityError, BundleError) as error:
         print(f"refused: {error}", file=sys.stderr)
         return 1
+    if manifest is None:
+        return 0
     total = sum(file.num_bytes for file in manifest.files.all())
     parity = manifest.parity
     print(
@@ -62,6 +49,32 @@ def main(arguments: list[str] | None = None) -> int:
         f"log-probabilities within {parity.max_log_prob_difference:.1g}"
     )
     return 0
+
+
+def _export(options: argparse.Namespace) -> Manifest | None:
+    """None where a checkpoint was written instead of a bundle."""
+    chosen = ExportOptions(
+        precision=options.precision,
+        name=options.name,
+        version=options.version,
+        licence=options.licence,
+        sentences=_read_sentences(options.sentences) if options.sentences else (),
+        scores=read_scores(options.scores) if options.scores else {},
+        notes=options.notes,
+    )
+    if options.origin == "captions":
+        return export_captions(_only_captioner(options), options.bundle, chosen)
+    checkpoint = _read_checkpoints(options)
+    if options.bundle.suffix == ".pt":
+        _save(checkpoint, options.bundle)
+        return None
+    return export(checkpoint, options.bundle, chosen)
+
+
+def _only_captioner(options: argparse.Namespace) -> CaptionCheckpoint:
+    if len(options.checkpoints) > 1:
+        raise ExportError("--from captions takes one checkpoint: captioners make no ensembles")
+    return CaptionCheckpoint.load(options.checkpoints[0])
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -82,11 +95,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--from",
         dest="origin",
-        choices=["training", "marian", *DIRECTORIES],
+        choices=["training", "captions", "marian", *DIRECTORIES],
         default="training",
-        help="marian: a Hugging Face directory of a Marian model, such as those of OPUS-MT, in safetensors; bundle: an "
-        "int8 bundle of a Transformer; g2p-en and netra-transliterate: the folder with the weights in the PyPI package "
-        "of that name",
+        help="captions: a .pt file that python -m training caption-train wrote; marian: a Hugging Face directory of a "
+        "Marian model, such as those of OPUS-MT, in safetensors; bundle: an int8 bundle of a Transformer; g2p-en and "
+        "netra-transliterate: the folder with the weights in the PyPI package of that name",
     )
     parser.add_argument("--source-language", help="BCP-47 code; with --from marian; default: what the directory says")
     parser.add_argument("--target-language", help="likewise")

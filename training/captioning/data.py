@@ -6,7 +6,7 @@ B captions, T target length, S cells of the grid, C channels.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -31,20 +31,16 @@ class Batch:
     features: Tensor
     """(B, S, C)."""
     target_input: Tensor
-    """(B, T), begin and tag first."""
+    """(B, T), begin first."""
     target_output: Tensor
-    """(B, T), padding where nothing is to be learned: at the tag, which the reader gives, and behind the end."""
+    """(B, T), the tag first: readers give it, but beams rank captions by all of their tokens."""
     looked_at: Tensor
     """(B, T, S), true at cells of the things that the token put out there means; nowhere where it means none."""
 
     @property
     def num_target_tokens(self) -> int:
-        """Without tags and padding."""
+        """Tags included."""
         return int((self.target_output != PAD_ID).sum())
-
-    def to(self, device: torch.device) -> Batch:
-        """The same on a device."""
-        return replace(self, **{name: value.to(device) for name, value in vars(self).items()})
 
 
 @dataclass(frozen=True)
@@ -106,11 +102,9 @@ class CaptionData:
     def batch(self, told: Sequence[Told]) -> Batch:
         """Features, ids and guidance of captions."""
         rows = [self._row(one) for one in told]
-        ids = [row[0] for row in rows]
-        output = pad([np.array([PAD_ID, *tokens, END_ID], np.int32) for tokens in ids])
-        inputs = pad(
-            [np.array([BEGIN_ID, self.tag_ids[one.language], *tokens], np.int32) for one, tokens in zip(told, ids, strict=True)]
-        )
+        ids = [[self.tag_ids[one.language], *row[0]] for one, row in zip(told, rows, strict=True)]
+        output = pad([np.array([*tokens, END_ID], np.int32) for tokens in ids])
+        inputs = pad([np.array([BEGIN_ID, *tokens], np.int32) for tokens in ids])
         looked_at = torch.zeros(*output.shape, self.recipe.picture.num_cells, dtype=torch.bool)
         for index, (_, cells) in enumerate(rows):
             for position, seen in cells.items():

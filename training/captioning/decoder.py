@@ -16,8 +16,8 @@ from training.recurrent_decoder import BahdanauDecoder, RecurrentState
 class GatedDecoder(BahdanauDecoder):
     """State and last word say where to look; a gate says how much of it matters for the next word (section 4.2.1).
 
-    The paper asks by the state alone, which has not read the last word yet: of two things that a caption may begin with,
-    it could not tell which one has been named. The readout sees state, last word and context: equation 7.
+    The paper asks by the state alone, which has not read the last word yet: of two things that a caption may begin
+    with, it could not tell which one has been named. The readout sees state, last word and context: equation 7.
     """
 
     def __init__(self, settings: RnnSettings, memory_size: int) -> None:

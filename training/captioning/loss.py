@@ -55,6 +55,4 @@ def caption_loss(model: Captioner, batch: Batch, label_smoothing: float) -> Capt
     is_guided = batch.looked_at.any(dim=-1) & is_real
     paid = (attention * batch.looked_at).sum(dim=-1)[is_guided]
     astray = -torch.log(paid.clamp(min=SMALLEST_ATTENTION)).sum()
-    return CaptionLoss(
-        cross_entropy, unevenness, astray, int(is_real.sum()), len(attention), int(is_guided.sum())
-    )
+    return CaptionLoss(cross_entropy, unevenness, astray, int(is_real.sum()), len(attention), int(is_guided.sum()))

@@ -1,4 +1,4 @@
-"""A captioner: a convolutional encoder, whose grid of features is the source, and a recurrent decoder that attends to it.
+"""A captioner: a convolutional encoder, whose grid of features is the source, and a recurrent decoder over it.
 
 B batch, T target length, S cells of the grid, C channels of the encoder, M size of the memory, R size of the readout.
 """

@@ -1,4 +1,4 @@
-"""What is true of a scene, in English and Korean: every sentence of a small grammar, and which thing each word means."""
+"""What is true of a scene, in English and Korean: sentences of a small grammar, and which thing each word means."""
 
 from __future__ import annotations
 

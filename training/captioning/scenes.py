@@ -40,8 +40,8 @@ class Box:
     @classmethod
     def around(cls, across: float, down: float, side: float) -> Box:
         """A square around a centre, moved so that the picture holds it."""
-        half = side / 2
-        across, down = (min(max(value, half), 1 - half) for value in (across, down))
+        half = float(side) / 2
+        across, down = (float(min(max(value, half), 1 - half)) for value in (across, down))
         return cls(across - half, down - half, across + half, down + half)
 
 

@@ -14,6 +14,8 @@ from training.captioning.model import Captioner
 from training.search import NextLogProbs
 from training.vocabulary import BEGIN_ID, END_ID
 
+IMPOSSIBLE = -1e9
+
 
 @torch.inference_mode()
 def greedy_captions(model: Captioner, features: Tensor, tag_ids: Sequence[int], max_tokens: int) -> list[list[int]]:
@@ -47,19 +49,23 @@ def greedy_captions(model: Captioner, features: Tensor, tag_ids: Sequence[int], 
 
 
 def next_log_probs(model: Captioner, features: Tensor, tag_id: int) -> NextLogProbs:
-    """What `training.search.beam_search` asks of a model: every caption so far is read anew.
+    """What `training.search.beam_search` asks of a model: every caption so far, its tag first, is read anew.
 
     Args:
         model: in evaluation mode.
         features: (S, C) of one picture.
-        tag_id: of the language.
+        tag_id: of the language; anything else at the first place is as good as impossible.
     """
 
     @torch.inference_mode()
     def compute(captions: Sequence[tuple[int, ...]]) -> Tensor:
-        inputs = torch.tensor([[BEGIN_ID, tag_id, *tokens] for tokens in captions])
+        inputs = torch.tensor([[BEGIN_ID, *tokens] for tokens in captions])
         pictures = features.expand(len(inputs), *features.shape)
-        states = model(pictures, model.lengths(pictures), inputs)
-        return model.log_probs(states[:, -1])
+        log_probs = model.log_probs(model(pictures, model.lengths(pictures), inputs)[:, -1])
+        if inputs.shape[1] == 1:
+            others = torch.arange(log_probs.shape[1]) != tag_id
+            log_probs = log_probs.masked_fill(others, IMPOSSIBLE)
+            log_probs[:, END_ID] = 2 * IMPOSSIBLE  # no caption ends there
+        return log_probs
 
     return compute

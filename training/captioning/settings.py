@@ -78,7 +78,9 @@ class CaptionRecipe(Section, frozen=True):
     picture: PictureSettings = PictureSettings()
     stamps: StampSettings = StampSettings()
     scenes: SceneSettings = SceneSettings()
-    vocabulary: VocabularySettings = VocabularySettings(size=2000, character_coverage=1.0, byte_fallback=False)
+    vocabulary: VocabularySettings = VocabularySettings(
+        size=2000, kind="bpe", character_coverage=1.0, byte_fallback=False
+    )
     encoder: EfficientNetSettings = EfficientNetSettings()
     decoder: RnnSettings = RnnSettings()
     attention: AttentionSettings = AttentionSettings()

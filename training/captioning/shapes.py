@@ -125,7 +125,9 @@ def _flower(draw: Draw, side: int, colour: Rgb) -> None:
         angle = math.pi * index / 3
         x, y = 0.5 + 0.2 * math.sin(angle), 0.34 - 0.2 * math.cos(angle)
         draw.ellipse(_box(side, x - 0.14, y - 0.14, x + 0.14, y + 0.14), colour)
-    draw.ellipse(_box(side, 0.39, 0.23, 0.61, 0.45), (112, 70, 30) if colour[2] < 60 and colour[1] > 110 else (248, 212, 40))
+    draw.ellipse(
+        _box(side, 0.39, 0.23, 0.61, 0.45), (112, 70, 30) if colour[2] < 60 and colour[1] > 110 else (248, 212, 40)
+    )
 
 
 def _cup(draw: Draw, side: int, colour: Rgb) -> None:
