@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
+import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,11 +20,12 @@ from training.captioning.features import features_path, map_features, write_feat
 from training.captioning.pictures import to_pixels
 from training.captioning.settings import CaptionRecipe
 from training.captioning.stamps import FOLDER, PACKAGE, download_stamps
+from training.corpus.debian import sha256_of
 from training.errors import TrainingError
 from training.vocabulary import Vocabulary
 
 VOCABULARY_NAME = "target.model"
-STAMPS_NAME = "stamps.txt"
+PROVENANCE_NAME = "provenance.json"
 ENCODER_NAME = "encoder.pt"
 NUM_EXAMPLE_PICTURES = 32
 _SCENES_READ_SHARE = 8
@@ -55,7 +56,8 @@ def prepare(recipe: CaptionRecipe, directory: Path, cache: Path, stamps: Path | 
         source = f"{PACKAGE} (GPL-2), unpacked"
     examples = _examples(recipe, stamps if recipe.stamps.num_views else None)
     write_examples(examples, directory)
-    (directory / STAMPS_NAME).write_text(source + "\n", encoding="utf-8")
+    origins = {"stamps": source, "encoder": f"{weights_path.name} (SHA-256 {sha256_of(weights_path)})"}
+    (directory / PROVENANCE_NAME).write_text(json.dumps(origins, indent=2) + "\n", encoding="utf-8")
     learn_vocabulary(recipe, examples).save(directory / VOCABULARY_NAME)
     encoder = load_encoder(recipe, weights)
     torch.save(weights, directory / ENCODER_NAME)
@@ -123,12 +125,15 @@ def example_pictures(recipe: CaptionRecipe, examples: Sequence[Example]) -> Tens
 
 
 def describe_data(directory: Path, examples: Sequence[Example]) -> dict[str, str]:
-    """What a model card says of the training data."""
+    """What a model card says of the training data and of the encoder's weights."""
     counts = Counter(example.kind for example in examples if example.split == "train")
-    source = (directory / STAMPS_NAME).read_text(encoding="utf-8").strip()
-    data = f"{counts['scene']} scenes of the project's own making and {counts['stamp']} stamps of {source}"
-    digest = hashlib.sha256((directory / FILE_NAME).read_bytes()).hexdigest()
-    return {"data": data, "data_sha256": digest}
+    origins = json.loads((directory / PROVENANCE_NAME).read_text(encoding="utf-8"))
+    scenes = f"{counts['scene']} scenes of the project's own making"
+    return {
+        "data": scenes + (f" and {counts['stamp']} stamps of {origins['stamps']}" if counts["stamp"] else ""),
+        "data_sha256": sha256_of(directory / FILE_NAME),
+        "initialized_from": f"{origins['encoder']} for the encoder, where they stay as they are",
+    }
 
 
 def _examples(recipe: CaptionRecipe, stamps: Path | None) -> list[Example]:
