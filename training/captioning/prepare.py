@@ -28,8 +28,6 @@ VOCABULARY_NAME = "target.model"
 PROVENANCE_NAME = "provenance.json"
 ENCODER_NAME = "encoder.pt"
 NUM_EXAMPLE_PICTURES = 32
-_SCENES_READ_SHARE = 8
-"""The vocabulary is learned from one scene in so many: their sentences are much alike."""
 
 
 def prepare(recipe: CaptionRecipe, directory: Path, cache: Path, stamps: Path | None, weights_path: Path) -> str:
@@ -108,10 +106,8 @@ def learn_vocabulary(recipe: CaptionRecipe, examples: Sequence[Example]) -> Voca
 
 
 def _sentences(examples: Sequence[Example]) -> Iterator[str]:
-    for example in examples:
-        is_read = example.kind == "stamp" or example.number % _SCENES_READ_SHARE == 0
-        if example.split == "train" and is_read:
-            yield from (caption.text for captions in example.captions.values() for caption in captions)
+    train = (example for example in examples if example.split == "train")
+    return (caption.text for example in train for captions in example.captions.values() for caption in captions)
 
 
 def example_pictures(recipe: CaptionRecipe, examples: Sequence[Example]) -> Tensor:

@@ -105,6 +105,7 @@ def test_attention_asks_for_the_last_word(tiny: CaptionRecipe, data: CaptionData
     assert (one[:, 3] - other[:, 3]).abs().max() > 1e-4
 
 
+@torch.no_grad()
 def test_the_loss_is_what_its_equation_says(tiny: CaptionRecipe, data: CaptionData) -> None:
     model, batch = make_model(tiny, data), first_batch(data)
     loss = caption_loss(model, batch, label_smoothing=0.0)
