@@ -10,7 +10,7 @@ DEVICE_EXTRA := $(shell nvidia-smi >/dev/null 2>&1 && echo cuda || echo cpu)
 SERVE_ENV := .venv-serve
 DEV_ENV := .venv
 JOEYNMT_ENV := .venv-joeynmt
-PROTOS := $(wildcard protos/seq2serve/v1/*.proto)
+PROTOS := $(patsubst protos/%,build/protos/%,$(wildcard protos/seq2serve/v1/*.proto))
 SOURCES := service export training tests bench
 
 .PHONY: help setup serve test check format protos bench bench-training faults soak clean
@@ -26,7 +26,7 @@ setup: $(DEV_ENV)/.ready ## set up .venv with all that training, export, tests a
 test: $(DEV_ENV)/.ready ## run the tests; ARGS="…" goes to pytest
 	$(DEV_ENV)/bin/python -m pytest -m "not slow" $(ARGS)
 
-check: $(DEV_ENV)/.ready ## format, lint, types, import rules, protos, generated code in step
+check: $(DEV_ENV)/.ready $(PROTOS) ## format, lint, types, import rules, protos, generated code in step
 	$(DEV_ENV)/bin/ruff format --check $(SOURCES)
 	$(DEV_ENV)/bin/ruff check $(SOURCES)
 	$(DEV_ENV)/bin/mypy
@@ -34,7 +34,7 @@ check: $(DEV_ENV)/.ready ## format, lint, types, import rules, protos, generated
 	$(DEV_ENV)/bin/buf lint
 	$(DEV_ENV)/bin/buf format --diff --exit-code
 	@rm -rf build/pb && mkdir -p build/pb
-	$(DEV_ENV)/bin/python -m grpc_tools.protoc -Iservice/pb=protos \
+	$(DEV_ENV)/bin/python -m grpc_tools.protoc -Iservice/pb=build/protos \
 		--python_out=build/pb --pyi_out=build/pb --grpc_python_out=build/pb $(PROTOS)
 	diff -r -x __pycache__ -x __init__.py build/pb/service/pb service/pb
 
@@ -42,9 +42,14 @@ format: $(DEV_ENV)/.ready ## format the code and fix what can be fixed
 	$(DEV_ENV)/bin/ruff check --fix $(SOURCES)
 	$(DEV_ENV)/bin/ruff format $(SOURCES)
 
-protos: $(DEV_ENV)/.ready ## generate service/pb from protos
-	$(DEV_ENV)/bin/python -m grpc_tools.protoc -Iservice/pb=protos \
+protos: $(DEV_ENV)/.ready $(PROTOS) ## generate service/pb from protos
+	$(DEV_ENV)/bin/python -m grpc_tools.protoc -Iservice/pb=build/protos \
 		--python_out=. --pyi_out=. --grpc_python_out=. $(PROTOS)
+
+# Generated code is to import by the package that it lies in.
+build/protos/%.proto: protos/%.proto
+	@mkdir -p $(@D)
+	@sed 's|^import "seq2serve/|import "service/pb/seq2serve/|' $< > $@
 
 bench: $(DEV_ENV)/.ready ## measure the engine and the server; ARGS="…" goes to bench
 	$(DEV_ENV)/bin/python -m bench $(ARGS)

@@ -51,6 +51,10 @@ class Settings:
     max_texts: int = _setting(128, "texts in one request", minimum=1)
     max_text_characters: int = _setting(20_000, "characters in one text", minimum=1)
     max_message_bytes: int = _setting(4 * 2**20, "size of one gRPC message", minimum=1024)
+    max_image_bytes: int = _setting(
+        3_000_000, "size of a picture's file; as base64 in JSON it still fits into max_message_bytes", minimum=1
+    )
+    max_image_pixels: int = _setting(25_000_000, "width times height of a picture, told by its header", minimum=1)
     max_metadata_bytes: int = _setting(8192, "size of the metadata of one RPC", minimum=1024)
     max_rpcs: int = _setting(4096, "RPCs answered at a time; more are refused", minimum=1)
     max_streams_per_connection: int = _setting(1024, "RPCs of one connection at a time; more wait there", minimum=1)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import grpc
@@ -10,7 +11,7 @@ import pytest
 from export.__main__ import main as export_main
 from service.api.server import Server
 from service.settings import Settings
-from tests import synthetic
+from tests import pictures, synthetic
 from training.__main__ import main as training_main
 
 
@@ -37,6 +38,22 @@ def models(synthetic_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
         arguments = [checkpoint, str(directory / name), "--precision", precision, "--name", name]
         assert export_main(arguments) == 0
     return directory
+
+
+@dataclass(frozen=True)
+class Captioner:
+    """A model that describes pictures, see `tests.pictures`, and a directory that holds it beside `exact`."""
+
+    model: pictures.PictureModel
+    models: Path
+
+
+@pytest.fixture(scope="session")
+def captioner(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Captioner:
+    """Its bundle is called `captioner`."""
+    directory = tmp_path_factory.mktemp("captioner")
+    (directory / "exact").symlink_to(models / "exact")
+    return Captioner(pictures.write_bundle(directory / pictures.NAME), directory)
 
 
 Serve = Callable[..., AbstractAsyncContextManager[tuple[Server, grpc.aio.Channel]]]

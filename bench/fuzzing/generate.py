@@ -10,6 +10,7 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
 from bench.fuzzing.encoding import length_delimited
+from bench.fuzzing.pictures import pictures
 from bench.fuzzing.values import Value, plain_text, strange
 
 PLAUSIBLE: Mapping[str, Sequence[Value]] = {
@@ -29,9 +30,10 @@ PLAUSIBLE: Mapping[str, Sequence[Value]] = {
     "target_language_code": ("", "ko"),
     "page_size": (0, 1, 50, 200),
     "page_token": ("",),
+    "image": pictures(),
 }
 """Values that the service takes, by field name; texts and enums need no list."""
-ESSENTIAL = frozenset({"texts", "text", "pairs", "items", "source", "target", "name"})
+ESSENTIAL = frozenset({"texts", "text", "pairs", "items", "source", "target", "name", "image"})
 """Fields without which a request is refused, or has nothing to do."""
 
 MAX_DEPTH = 5

@@ -30,7 +30,7 @@ MAX_PREFIX_CHARACTERS = 20_000
 TEMPERATURES = (0.01, 10.0)
 TERMINOLOGY_BEAM_SIZE = 8
 
-_FINISH_REASONS = {
+FINISH_REASONS = {
     FinishReason.END: pb.FINISH_REASON_END,
     FinishReason.LENGTH: pb.FINISH_REASON_LENGTH,
 }
@@ -98,9 +98,8 @@ def decoding_of(message: pb.DecodingOptions, model: ServedModel, priority: Prior
     Raises:
         InvalidRequestError: names every field that is out of range, and its limits.
     """
-    limits = model.manifest.limits
     checks = _Checks(f"{prefix}decoding.")
-    most = checks.within(message, "max_target_tokens", 1, limits.max_target_tokens, default=limits.max_target_tokens)
+    most = checks.within(message, "max_target_tokens", 1, model.max_target_tokens, default=model.max_target_tokens)
     fewest = checks.within(message, "min_target_tokens", 0, most, default=0)
     beam_size, num_hypotheses = _check_widths(message, model, checks)
     if message.length_normalization not in _LENGTH_NORMALIZATIONS:
@@ -240,7 +239,7 @@ async def result_of(
 async def _hypothesis_of(
     model: ServedModel, translated: TextTranslation, decoding: Decoding, wanted: pb.ReturnOptions
 ) -> pb.Hypothesis:
-    hypothesis = pb.Hypothesis(text=translated.text, finish_reason=_FINISH_REASONS[translated.finish_reason])
+    hypothesis = pb.Hypothesis(text=translated.text, finish_reason=FINISH_REASONS[translated.finish_reason])
     hypothesis.applied_terms.extend(
         pb.AppliedTerm(term=place.term, target_begin=place.begin, target_end=place.end)
         for place in places_of(decoding.terms, translated.text)

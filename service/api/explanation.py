@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.bundle.bundle import Bundle
+from service.bundle.image_input import ImageInput
+from service.request import Picture
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,26 @@ def explain(bundle: Bundle, source_ids: Sequence[int], target_ids: Sequence[int]
     }
     outputs = bundle.explain.run(None, inputs)
     return Explanation(*(output[0] for output in outputs))
+
+
+def explain_picture(
+    bundle: Bundle, image: ImageInput, picture: Picture, target_ids: Sequence[int]
+) -> NDArray[np.float32]:
+    """Run explain.onnx for a picture and its caption: the cross-attention (layers, heads, T, S), S cells. Blocks.
+
+    Args:
+        bundle: of a model that describes pictures.
+        image: its manifest's.
+        picture: of the model's size.
+        target_ids: T, tag and end of sentence included.
+    """
+    inputs = {
+        "pixels": image.normalized([picture.pixels]),
+        "target_ids": np.array([[bundle.manifest.vocabulary.begin_id, *target_ids]], np.int64),
+    }
+    [cross_attention] = bundle.explain.run(["cross_attention"], inputs)
+    weights: NDArray[np.float32] = cross_attention[0]
+    return weights
 
 
 def align(cross_attention: NDArray[Any], num_prefix_tokens: int = 0) -> list[Link]:

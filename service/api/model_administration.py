@@ -74,9 +74,10 @@ def _describe(model: ServedModel) -> pb.Model:
         precision=manifest.precision,
         sha256=manifest.sha256,
         max_source_tokens=manifest.limits.max_source_tokens,
-        max_target_tokens=manifest.limits.max_target_tokens,
+        max_target_tokens=model.max_target_tokens,
         max_beam_size=model.max_beam_size,
         state=pb.MODEL_STATE_FAILED if model.worker.has_failed else pb.MODEL_STATE_READY,
         training_data=manifest.training.data,
         licence=manifest.licence,
+        task=pb.MODEL_TASK_CAPTION if manifest.reads_images else pb.MODEL_TASK_TRANSLATE,
     )

@@ -26,6 +26,11 @@ class ModelState(Enum):
     """Its bundle cannot be served, or its engine stopped."""
 
 
+_PURPOSES = {
+    False: "translates text, by TranslationService",
+    True: "describes pictures, by CaptionService",
+}
+"""By whether a model reads pictures."""
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
 
 
@@ -66,20 +71,15 @@ class Models:
         return model
 
     def select(self, selection: pb.ModelSelection) -> ServedModel:
-        """The model that a request means, for its languages; hold it before anything is awaited.
+        """The model that a request for translation means, for its languages; hold it before anything is awaited.
 
         Raises:
-            InvalidRequestError: a language code is malformed, or several pairs of the model fit.
+            InvalidRequestError: a language code is malformed, several pairs of the model fit, or it reads pictures.
             ModelNotFoundError: no served model has that name or those languages.
         """
         source = _language(selection.source_language_code, "model_selection.source_language_code")
         target = _language(selection.target_language_code, "model_selection.target_language_code")
-        models = self.all()
-        if selection.model:
-            models = [self.get(selection.model, "model_selection.model")]
-        if not models:
-            raise ModelNotFoundError("model_selection", "no model is served now: all are being loaded or were unloaded")
-        choices = [(model, pair) for model in models for pair in model.manifest.pairs]
+        choices = self._choices(selection, reads_images=False)
         fitting = [choice for choice in choices if _fits(source, choice[1].source_language)]
         if not fitting:
             known = ", ".join(sorted({pair.source_language for _, pair in choices}))
@@ -95,6 +95,43 @@ class Models:
         model = fitting[0][0]
         request_context.current().choose_model(model.manifest.name)
         return model.translating(_only([pair for one, pair in fitting if one is model], source, target))
+
+    def select_captioner(self, selection: pb.ModelSelection) -> ServedModel:
+        """The model that describes a picture, for the caption's language: the first of its own where none is asked for.
+
+        Raises:
+            InvalidRequestError: a language code is malformed, one is given for the picture, or the model reads text.
+            ModelNotFoundError: no served model has that name or that language.
+        """
+        target = _language(selection.target_language_code, "model_selection.target_language_code")
+        if selection.source_language_code:
+            raise InvalidRequestError.of("model_selection.source_language_code", "a picture has no language")
+        choices = self._choices(selection, reads_images=True)
+        fitting = [choice for choice in choices if _fits(target, choice[1].target_language)]
+        if not fitting:
+            known = ", ".join(sorted({pair.target_language for _, pair in choices}))
+            raise ModelNotFoundError(
+                "model_selection.target_language_code", f"no model writes captions in {target!r}; known: {known}"
+            )
+        model = fitting[0][0]
+        pairs = [pair for one, pair in fitting if one is model]
+        request_context.current().choose_model(model.manifest.name)
+        return model.translating(next((pair for pair in pairs if _is(target, pair.target_language)), pairs[0]))
+
+    def _choices(self, selection: pb.ModelSelection, reads_images: bool) -> list[tuple[ServedModel, LanguagePair]]:
+        """The models that are for such a request, or the one that it names, with all of their pairs."""
+        models = self.all()
+        if selection.model:
+            models = [self.get(selection.model, "model_selection.model")]
+        if not models:
+            raise ModelNotFoundError("model_selection", "no model is served now: all are being loaded or were unloaded")
+        suitable = [model for model in models if model.manifest.reads_images is reads_images]
+        if selection.model and not suitable:
+            raise InvalidRequestError.of("model_selection.model", f"{selection.model} {_PURPOSES[not reads_images]}")
+        if not suitable:
+            names = ", ".join(model.manifest.name for model in models)
+            raise ModelNotFoundError("model_selection", f"no model here {_PURPOSES[reads_images]}; served: {names}")
+        return [(model, pair) for model in suitable for pair in model.manifest.pairs]
 
 
 def _language(code: str, field: str) -> str:

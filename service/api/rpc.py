@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import grpc
+from google.protobuf.descriptor import FieldDescriptor
 
 from service import request_context
 from service.api.edge import Edge
@@ -47,6 +48,12 @@ class Method:
         """grpc_type, grpc_service, grpc_method."""
         _, service, name = self.path.split("/")
         return self.kind, service, name
+
+
+def deadline_of(context: Context) -> float | None:
+    """When the client gives up, on the clock of time.monotonic; None: it does not say."""
+    remaining = context.time_remaining()
+    return None if remaining is None else time.monotonic() + remaining
 
 
 class Rpc:
@@ -116,10 +123,20 @@ class Rpc:
             "trace_id": self.span.trace_id,
         }
         if self._edge.settings.log_request_text == "yes":
-            fields["request"] = str(self._request)[:MAX_LOGGED_CHARACTERS]
+            fields["request"] = str(_without_bytes(self._request))[:MAX_LOGGED_CHARACTERS]
         words = [name, code.name, reason, f"{seconds * 1000:.1f} ms", self.client and f"client {self.client}"]
         words.append(repr(fields.get("request", "")) if "request" in fields else "")
         logger.log(level, "%s", " ".join(filter(None, words)), extra=fields)
+
+
+def _without_bytes(request: Any) -> Any:
+    """A request as it can be printed: of a picture, how long it is."""
+    shown = request
+    for field, value in request.ListFields() if request is not None else ():
+        if field.type == FieldDescriptor.TYPE_BYTES:
+            shown = type(request).FromString(request.SerializeToString()) if shown is request else shown
+            setattr(shown, field.name, f"{len(value)} bytes".encode())
+    return shown
 
 
 def _request_id(metadata: tuple[tuple[str, str | bytes], ...]) -> str:

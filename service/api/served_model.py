@@ -8,6 +8,8 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractContextManager, aclosing
 from dataclasses import replace
 
+import msgspec
+
 from service import request_context
 from service.api.decoding import Decoding, SpanProtection
 from service.api.explanation import Explanation, align, explain
@@ -16,6 +18,7 @@ from service.api.offsets import AlignedSpan, aligned_spans, source_tokens, targe
 from service.api.sentence_options import SentenceOptions
 from service.api.text_translation import Sentence, TextTranslation, put_together
 from service.bundle.bundle import Bundle
+from service.bundle.image_input import ImageInput
 from service.bundle.manifest import LanguagePair
 from service.bundle.tokenizer import TextStream, Token
 from service.engine.engine import Engine
@@ -25,7 +28,7 @@ from service.engine.scheduler import Scheduler
 from service.engine.worker import Worker
 from service.errors import InvalidRequestError, SpanLostError
 from service.metrics.families import Metrics
-from service.request import DecodingOptions, FinishedEvent, Priority, TokensEvent
+from service.request import DecodingOptions, FinishedEvent, Priority, Source, TokensEvent
 from service.settings import Settings
 from service.text.protected_spans import ProtectedText, SpanProtector
 from service.text.segmentation import Segment, Segmentation, segment
@@ -49,6 +52,8 @@ class ServedModel:
         scheduler = Scheduler(settings.max_waiting, settings.max_encoder_tokens)
         engine = Engine(OnnxRunner(bundle), cache, scheduler)
         self.num_cache_bytes = cache.num_bytes
+        self.max_target_tokens = limits.max_target_tokens - self.manifest.reads_images
+        """That are shown: the tag of a caption's language is not."""
         self.max_rows = cache.max_rows
         self.max_beam_size = min(settings.max_beam_size, cache.max_rows)
         self.worker = Worker(self.manifest.name, engine, metrics, on_failure)
@@ -56,6 +61,12 @@ class ServedModel:
         self._options = SentenceOptions(self.manifest, bundle.target_tokenizer, self.max_beam_size)
         self._max_under_way = min(cache.max_rows, settings.max_waiting)
         self._leases = Leases()
+
+    @property
+    def image(self) -> ImageInput:
+        """What a model reads that describes pictures."""
+        assert self.manifest.image is not msgspec.UNSET
+        return self.manifest.image
 
     def translating(self, languages: LanguagePair) -> ServedModel:
         """The same model, engine, worker and leases for one of its language pairs."""
@@ -116,7 +127,7 @@ class ServedModel:
         """
         segmentation = await self._segment(text, decoding.span_protection)
         _check_single_sentence(segmentation, decoding)
-        await self._look_up(decoding.forbidden_phrases)
+        await self.look_up(decoding.forbidden_phrases)
         shared = slots or self.slots()
 
         async def run(part: Segment) -> list[Sentence]:
@@ -136,7 +147,7 @@ class ServedModel:
         """Translate sentence after sentence; gives pieces of text that add up to the best translation, then all."""
         segmentation = await self._segment(text, decoding.span_protection)
         _check_single_sentence(segmentation, decoding)
-        await self._look_up(decoding.forbidden_phrases)
+        await self.look_up(decoding.forbidden_phrases)
         hypotheses: list[list[Sentence]] = []
         for part in segmentation.segments:
             if part.before:
@@ -216,13 +227,13 @@ class ServedModel:
     ) -> list[Sentence]:
         protected = self.protect(part.text, decoding.span_protection)
         source_ids, options = self._prepare(part, protected, decoding)
-        event = await self._run(source_ids, options, deadline_seconds, decoding.priority)
+        event = await self.run(source_ids, options, deadline_seconds, decoding.priority)
         sentences = self._sentences(part, protected, source_ids, event)
         stricter = self._options.with_spans(options, protected)
         if stricter and any(sentence.is_faulty for sentence in sentences):
             # All of the beam, for what must be there may be there twice; those without fault go first.
             everything = replace(stricter, num_hypotheses=stricter.beam_size)
-            event = await self._run(source_ids, everything, deadline_seconds, decoding.priority)
+            event = await self.run(source_ids, everything, deadline_seconds, decoding.priority)
             again = self._sentences(part, protected, source_ids, event)
             # What must be there may be there twice in all of them, and the first try had some without fault.
             sentences = max(again, sentences, key=lambda found: sum(not sentence.is_faulty for sentence in found))
@@ -232,11 +243,12 @@ class ServedModel:
         _check_spans(sentences, decoding)
         return sentences
 
-    async def _run(
-        self, source_ids: tuple[int, ...], options: DecodingOptions, deadline_seconds: float | None, priority: Priority
+    async def run(
+        self, source: Source, options: DecodingOptions, deadline_seconds: float | None, priority: Priority
     ) -> FinishedEvent:
-        request_context.current().spend(len(source_ids))
-        async with aclosing(self.worker.translate(source_ids, options, deadline_seconds, priority)) as events:
+        """Run one sentence or picture to its end; see `Worker.translate`."""
+        request_context.current().spend(len(source))
+        async with aclosing(self.worker.translate(source, options, deadline_seconds, priority)) as events:
             async for event in events:
                 if isinstance(event, FinishedEvent):
                     return event
@@ -248,7 +260,7 @@ class ServedModel:
             return self.segment(text, protection)
         return await asyncio.to_thread(self.segment, text, protection)
 
-    async def _look_up(self, phrases: tuple[str, ...]) -> None:
+    async def look_up(self, phrases: tuple[str, ...]) -> None:
         """Have the tokenizer find phrases in a thread, so that the others' requests go on meanwhile."""
         if phrases:
             await asyncio.to_thread(lambda: [self.bundle.target_tokenizer.variants(phrase) for phrase in phrases])

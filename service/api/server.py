@@ -14,6 +14,7 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2
 from service.api.access.access import Access
 from service.api.access.listening import check_plaintext
 from service.api.access.tls import server_credentials
+from service.api.captions import CaptionServicer
 from service.api.edge import Edge
 from service.api.grpc_port import GrpcPort
 from service.api.http_port import HttpPort, Probes
@@ -28,9 +29,11 @@ from service.errors import SettingsError
 from service.metrics.families import Metrics
 from service.metrics.gpu_memory import observe_gpu_memory
 from service.metrics.model_states import ModelStates
-from service.pb.seq2serve.v1 import model_service_pb2, translation_service_pb2
+from service.pb.seq2serve.v1 import caption_service_pb2, model_service_pb2, translation_service_pb2
+from service.pb.seq2serve.v1 import caption_service_pb2_grpc as caption_grpc
 from service.pb.seq2serve.v1 import model_service_pb2_grpc as model_grpc
 from service.pb.seq2serve.v1 import translation_service_pb2_grpc as translation_grpc
+from service.pictures.decoder import PictureDecoder
 from service.settings import Settings, split_address
 from service.tracing import load_tracing
 
@@ -38,6 +41,7 @@ logger = logging.getLogger(__name__)
 
 SERVICES = (
     translation_service_pb2.DESCRIPTOR.services_by_name["TranslationService"],
+    caption_service_pb2.DESCRIPTOR.services_by_name["CaptionService"],
     model_service_pb2.DESCRIPTOR.services_by_name["ModelService"],
 )
 OTHER_SERVICES = (
@@ -69,6 +73,7 @@ class Server:
         self._tracing = load_tracing(settings.otlp_endpoint, version)
         self._edge = Edge(settings, self._metrics, access, self._tracing)
         self.models = Models()
+        self._pictures = PictureDecoder(settings)
         self._readiness = Readiness(self.models, [one.full_name for one in SERVICES], settings.stall_seconds)
         self.manager = ModelManager(
             self.models, settings, self.runtime, self._metrics, self._readiness.update, self._on_failure
@@ -133,6 +138,7 @@ class Server:
         await self._port.stop(END_SECONDS)
         await closing
         self._http.stop()
+        self._pictures.stop()
         await asyncio.to_thread(self._tracing.stop)
 
     def _build(self) -> grpc.aio.Server:
@@ -145,6 +151,9 @@ class Server:
         )
         translation_grpc.add_TranslationServiceServicer_to_server(  # type: ignore[no-untyped-call]
             TranslationServicer(self.models, self._settings, edge.draining), server
+        )
+        caption_grpc.add_CaptionServiceServicer_to_server(  # type: ignore[no-untyped-call]
+            CaptionServicer(self.models, self._pictures), server
         )
         model_grpc.add_ModelServiceServicer_to_server(ModelServicer(self.manager), server)  # type: ignore[no-untyped-call]
         health_pb2_grpc.add_HealthServicer_to_server(self._readiness.servicer, server)

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
-from typing import Any, TypeAlias
-
-import grpc
+from typing import Any
 
 from service import request_context
 from service.api.batch_translation import BatchTranslation
@@ -23,6 +20,7 @@ from service.api.conversion import (
 )
 from service.api.explanation import Explanation
 from service.api.models import Models
+from service.api.rpc import Context, deadline_of
 from service.api.served_model import ServedModel
 from service.errors import FieldViolation, InvalidRequestError
 from service.pb.seq2serve.v1 import translation_service_pb2 as pb
@@ -30,8 +28,6 @@ from service.pb.seq2serve.v1 import translation_service_pb2_grpc as pb_grpc
 from service.request import Priority
 from service.settings import Settings
 from service.text.protected_spans import ProtectedText
-
-Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 
 class TranslationServicer(pb_grpc.TranslationServiceServicer):
@@ -50,7 +46,7 @@ class TranslationServicer(pb_grpc.TranslationServiceServicer):
             decoding = decoding_of(request.decoding, model, priority_of(request.priority, Priority.INTERACTIVE))
             check_texts(request.texts, "texts", self._settings)
             model.worker.check_room()
-            deadline, slots = _deadline(context), model.slots()
+            deadline, slots = deadline_of(context), model.slots()
 
             async def run(text: str) -> pb.TranslationResult:
                 translations = await model.translate(text, decoding, deadline, slots)
@@ -78,7 +74,7 @@ class TranslationServicer(pb_grpc.TranslationServiceServicer):
             if violation is not None:
                 raise InvalidRequestError([violation])
             model.worker.check_room()
-            async with aclosing(model.stream(request.text, decoding, _deadline(context))) as pieces:
+            async with aclosing(model.stream(request.text, decoding, deadline_of(context))) as pieces:
                 async for piece in pieces:
                     if isinstance(piece, str):
                         yield pb.TranslateStreamResponse(delta=pb.TranslationDelta(text=piece))
@@ -90,7 +86,7 @@ class TranslationServicer(pb_grpc.TranslationServiceServicer):
         self, request_iterator: AsyncIterator[pb.BatchTranslateRequest], context: Context
     ) -> AsyncGenerator[pb.BatchTranslateResponse]:
         """Results as they finish; reads on as fast as it translates."""
-        batch = BatchTranslation(self._models, self._settings, _deadline(context))
+        batch = BatchTranslation(self._models, self._settings, deadline_of(context))
         reader = asyncio.create_task(batch.read(request_iterator, self._draining))
         try:
             async for response in batch.responses():
@@ -127,7 +123,7 @@ class TranslationServicer(pb_grpc.TranslationServiceServicer):
             target = request.target
             if not target and request.source:
                 decoding = decoding_of(pb.DecodingOptions(), model, Priority.INTERACTIVE)
-                target = (await model.translate(request.source, decoding, _deadline(context)))[0].text
+                target = (await model.translate(request.source, decoding, deadline_of(context)))[0].text
             source, source_ids, target_ids = _pair_ids(model, request.source, target, "")
             explanation = await _explain(model, source_ids, target_ids)
         prefix = [(0, 0)] * len(model.languages.source_prefix_ids)  # read, and so attended to, but no part of the text
@@ -150,11 +146,6 @@ class TranslationServicer(pb_grpc.TranslationServiceServicer):
             model=model.manifest.name,
             model_version=model.manifest.version,
         )
-
-
-def _deadline(context: Context) -> float | None:
-    remaining = context.time_remaining()
-    return None if remaining is None else time.monotonic() + remaining
 
 
 async def _explain(model: ServedModel, source_ids: tuple[int, ...], target_ids: tuple[int, ...]) -> Explanation:

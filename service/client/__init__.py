@@ -2,5 +2,6 @@
 
 from service.client.client import Client, DecodingArguments
 from service.client.credentials import Credentials
+from service.client.results import Caption
 
-__all__ = ["Client", "Credentials", "DecodingArguments"]
+__all__ = ["Caption", "Client", "Credentials", "DecodingArguments"]

@@ -1,4 +1,4 @@
-"""python -m service.client: translate the arguments, a file, or standard input.
+"""python -m service.client: translate the arguments, a file, or standard input; or describe pictures (--image).
 
 `python -m service.client bulk --help`: files of any size, in a way that survives interruption.
 `python -m service.client po --help`: fill message catalogs.
@@ -21,6 +21,7 @@ import grpc
 from service.client import bulk, catalogs
 from service.client.arguments import add_connection, add_decoding, client_of
 from service.client.client import Client, LineError
+from service.client.pictures import add_pictures, check_pictures, describe
 
 EXIT_CODES = {
     grpc.StatusCode.INVALID_ARGUMENT: 2,
@@ -66,9 +67,12 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(arguments: list[str]) -> None:
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    check_pictures(parser, options)
     with client_of(options) as client:
-        _translate(client, options, sys.stdout)
+        run = describe if options.image else _translate
+        run(client, options, sys.stdout)
 
 
 def _translate(client: Client, options: argparse.Namespace, output: TextIO) -> None:
@@ -106,6 +110,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("text", nargs="*", help="texts to translate; without any, lines of --file or standard input")
     parser.add_argument("--file", type=Path, help="translate this UTF-8 file line by line")
+    add_pictures(parser)
     add_connection(parser)
     parser.add_argument("--stream", action="store_true", help="print the translation as it grows")
     parser.add_argument("--timeout", type=float, default=60.0, help="seconds for each text (default: %(default)s)")

@@ -11,6 +11,8 @@ import grpc
 
 from service.client.connection import Connection
 from service.client.credentials import Credentials
+from service.client.results import Caption, Hypothesis
+from service.pb.seq2serve.v1 import caption_service_pb2 as caption_pb
 from service.pb.seq2serve.v1 import translation_service_pb2 as pb
 
 ITEMS_PER_MESSAGE = 32
@@ -22,7 +24,8 @@ _SERVICE_CONFIG = {
             "name": [
                 {"service": "seq2serve.v1.TranslationService", "method": method}
                 for method in ("Translate", "TranslateStream", "Score", "Attend")
-            ],
+            ]
+            + [{"service": "seq2serve.v1.CaptionService"}],
             "retryPolicy": {
                 "maxAttempts": 4,
                 "initialBackoff": "0.1s",
@@ -70,17 +73,6 @@ class DecodingArguments:
             values["span_protection"] = f"SPAN_PROTECTION_{self.span_protection.upper()}"
         values["terminology"] = [pb.Term(source=term, target=target) for term, target in self.terminology.items()]
         return pb.DecodingOptions(**values)
-
-
-@dataclass(frozen=True)
-class Hypothesis:
-    """One of several translations of a text."""
-
-    text: str
-    score: float
-    """What hypotheses are ranked by; higher is better."""
-    log_prob: float
-    """Of the whole translation, in nats."""
 
 
 class LineError(Exception):
@@ -152,6 +144,13 @@ class Client(Connection):
         )
         response: pb.TranslateResponse = self._stub.Translate(request, timeout=self._timeout)
         return [Hypothesis(found.text, found.score, found.log_prob) for found in response.results[0].hypotheses]
+
+    def caption(self, image: bytes, *, with_words: bool = True) -> Caption:
+        """What a picture shows; `image`: a PNG or JPEG file. Without the words it takes about half of the time."""
+        request = caption_pb.CaptionRequest(
+            model_selection=self._selection, image=image, decoding=self._decoding, omit_words=not with_words
+        )
+        return Caption.of(self._captions.Caption(request, timeout=self._timeout))
 
     def stream(self, text: str) -> Iterator[str]:
         """The translation of one text in pieces, as it grows."""

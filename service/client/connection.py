@@ -6,12 +6,13 @@ from types import TracebackType
 from typing import Self
 
 from service.client.credentials import Credentials
+from service.pb.seq2serve.v1 import caption_service_pb2_grpc as caption_grpc
 from service.pb.seq2serve.v1 import translation_service_pb2 as pb
 from service.pb.seq2serve.v1 import translation_service_pb2_grpc as pb_grpc
 
 
 class Connection:
-    """The translation service at an address, with what every request says of the model. Use it as a context manager."""
+    """The service at an address, with what every request says of the model. Use it as a context manager."""
 
     def __init__(
         self,
@@ -40,6 +41,7 @@ class Connection:
         """
         self._channel = (credentials or Credentials()).channel(address, [("grpc.service_config", service_config)])
         self._stub = pb_grpc.TranslationServiceStub(self._channel)  # type: ignore[no-untyped-call]
+        self._captions = caption_grpc.CaptionServiceStub(self._channel)  # type: ignore[no-untyped-call]
         self._selection = pb.ModelSelection(
             model=model, source_language_code=source_language, target_language_code=target_language
         )

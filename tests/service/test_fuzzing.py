@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from random import Random
 
 import grpc
@@ -27,7 +28,8 @@ from service.api.server import Server
 from service.api.wire import parser
 from service.errors import InvalidRequestError
 from service.pb.seq2serve.v1 import translation_service_pb2 as pb
-from tests.conftest import Serve
+from tests import pictures
+from tests.conftest import Captioner, Serve
 
 METHODS = {method.name: method for method in every_method() if method.is_ours}
 ADMINISTRATION = {"LoadModel", "UnloadModel"}
@@ -37,11 +39,20 @@ RANDOMS = st.randoms(use_true_random=True)
 THOROUGH = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
+@pytest.fixture(scope="module")
+def everything(models: Path, captioner: Captioner, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All models, those that describe pictures as well."""
+    directory = tmp_path_factory.mktemp("everything")
+    for bundle in (*models.iterdir(), captioner.models / pictures.NAME):
+        (directory / bundle.name).symlink_to(bundle)
+    return directory
+
+
 @contextmanager
-def running(serve: Serve) -> Iterator[tuple[asyncio.Runner, Server, grpc.aio.Channel]]:
+def running(serve: Serve, models: Path) -> Iterator[tuple[asyncio.Runner, Server, grpc.aio.Channel]]:
     """A server and an event loop for it that stands still between examples, which are not coroutines."""
     with asyncio.Runner() as runner:
-        context = serve(max_text_characters=400)
+        context = serve(models=models, max_text_characters=400)
         server, channel = runner.run(context.__aenter__())
         try:
             yield runner, server, channel
@@ -59,9 +70,9 @@ def drawn_request(method: Method, random: Random) -> bytes:
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_whatever_is_asked_is_answered_as_promised(serve: Serve, name: str) -> None:
+def test_whatever_is_asked_is_answered_as_promised(serve: Serve, everything: Path, name: str) -> None:
     method, codes = METHODS[name], Counter[grpc.StatusCode]()
-    with running(serve) as (runner, server, channel):
+    with running(serve, everything) as (runner, server, channel):
 
         async def ask(call: Call) -> Outcome:
             return await Caller([channel]).run(call)

@@ -21,7 +21,8 @@ BUNDLED = Path(__file__).parents[2] / "models" / "en-ko-software"
 def served(name: str, *pairs: str) -> Any:
     """What `Models` needs of a served model."""
     known = tuple(LanguagePair(source_language=a, target_language=b) for a, b in (pair.split(">") for pair in pairs))
-    model = SimpleNamespace(manifest=SimpleNamespace(name=name, pairs=known))
+    reads_images = not known[0].source_language
+    model = SimpleNamespace(manifest=SimpleNamespace(name=name, pairs=known, reads_images=reads_images))
     model.translating = lambda pair: (name, f"{pair.source_language}>{pair.target_language}")
     return model
 
@@ -60,6 +61,23 @@ def test_several_pairs_are_listed(selection: pb.ModelSelection, field: str, know
     with pytest.raises(InvalidRequestError, match=known) as raised:
         MODELS.select(selection)
     assert [violation.field for violation in raised.value.violations] == [f"model_selection.{field}_language_code"]
+
+
+def test_pictures_are_described_by_models_for_pictures_in_the_language_asked_for() -> None:
+    models = Models([served("b", ">en", ">ko", ">pt", ">pt-BR"), served("a", "en>ko"), served("c", ">fr")])
+    for asked, expected in (("", "en"), ("ko-KR", "ko"), ("pt-br", "pt-BR"), ("pt-PT", "pt")):
+        selection = pb.ModelSelection(target_language_code=asked)
+        assert models.select_captioner(selection) == ("b", f">{expected}")
+    assert models.select_captioner(pb.ModelSelection(model="c")) == ("c", ">fr")
+    assert models.select(pb.ModelSelection()) == ("a", "en>ko")
+    with pytest.raises(ModelNotFoundError, match="no model writes captions in 'en'; known: fr"):
+        models.select_captioner(pb.ModelSelection(model="c", target_language_code="en"))
+    with pytest.raises(InvalidRequestError, match="a translates text, by TranslationService"):
+        models.select_captioner(pb.ModelSelection(model="a"))
+    with pytest.raises(InvalidRequestError, match="b describes pictures, by CaptionService"):
+        models.select(pb.ModelSelection(model="b"))
+    with pytest.raises(ModelNotFoundError, match="no model here describes pictures, by CaptionService; served: a, b"):
+        MODELS.select_captioner(pb.ModelSelection())
 
 
 def test_a_pair_that_no_model_has_is_not_found() -> None:

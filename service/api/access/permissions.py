@@ -19,6 +19,7 @@ _NEEDED = {
     "/seq2serve.v1.TranslationService/BatchTranslate": Permission.TRANSLATE,
     "/seq2serve.v1.TranslationService/Score": Permission.TRANSLATE,
     "/seq2serve.v1.TranslationService/Attend": Permission.TRANSLATE,
+    "/seq2serve.v1.CaptionService/Caption": Permission.TRANSLATE,
     "/seq2serve.v1.ModelService/ListModels": Permission.READ_MODELS,
     "/seq2serve.v1.ModelService/GetModel": Permission.READ_MODELS,
     "/seq2serve.v1.ModelService/LoadModel": Permission.ADMINISTER_MODELS,

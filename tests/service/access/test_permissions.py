@@ -5,7 +5,7 @@ from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2
 
 from service.api.access.permissions import Permission, is_open, permission_of, sufficient_permissions
-from service.pb.seq2serve.v1 import model_service_pb2, translation_service_pb2
+from service.pb.seq2serve.v1 import caption_service_pb2, model_service_pb2, translation_service_pb2
 
 
 def methods_of(*files: object) -> list[str]:
@@ -17,7 +17,7 @@ def methods_of(*files: object) -> list[str]:
     ]
 
 
-OURS = methods_of(translation_service_pb2, model_service_pb2)
+OURS = methods_of(translation_service_pb2, caption_service_pb2, model_service_pb2)
 
 
 @pytest.mark.parametrize("method", OURS)
@@ -36,6 +36,7 @@ def test_every_method_of_ours_needs_a_permission(method: str) -> None:
         ("TranslationService/BatchTranslate", Permission.TRANSLATE),
         ("TranslationService/Score", Permission.TRANSLATE),
         ("TranslationService/Attend", Permission.TRANSLATE),
+        ("CaptionService/Caption", Permission.TRANSLATE),
         ("ModelService/ListModels", Permission.READ_MODELS),
         ("ModelService/GetModel", Permission.READ_MODELS),
         ("ModelService/LoadModel", Permission.ADMINISTER_MODELS),

@@ -24,15 +24,17 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+service/pb/seq2serve/v1/model_service.proto\x12\x0cseq2serve.v1\":\n\x11ListModelsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"R\n\x12ListModelsResponse\x12#\n\x06models\x18\x01 \x03(\x0b\x32\x13.seq2serve.v1.Model\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x1f\n\x0fGetModelRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"6\n\x10GetModelResponse\x12\"\n\x05model\x18\x01 \x01(\x0b\x32\x13.seq2serve.v1.Model\"%\n\x10LoadModelRequest\x12\x11\n\tdirectory\x18\x01 \x01(\t\"7\n\x11LoadModelResponse\x12\"\n\x05model\x18\x01 \x01(\x0b\x32\x13.seq2serve.v1.Model\"\"\n\x12UnloadModelRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x15\n\x13UnloadModelResponse\"\xed\x02\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x14\n\x0c\x61rchitecture\x18\x03 \x01(\t\x12\x1c\n\x14source_language_code\x18\x04 \x01(\t\x12\x1c\n\x14target_language_code\x18\x05 \x01(\t\x12\x11\n\tprecision\x18\x06 \x01(\t\x12\x0e\n\x06sha256\x18\x07 \x01(\t\x12\x19\n\x11max_source_tokens\x18\x08 \x01(\x05\x12\x19\n\x11max_target_tokens\x18\t \x01(\x05\x12\x15\n\rmax_beam_size\x18\n \x01(\x05\x12\'\n\x05state\x18\x0b \x01(\x0e\x32\x18.seq2serve.v1.ModelState\x12\x15\n\rtraining_data\x18\x0c \x01(\t\x12\x0f\n\x07licence\x18\r \x01(\t\x12\x32\n\x0elanguage_pairs\x18\x0e \x03(\x0b\x32\x1a.seq2serve.v1.LanguagePair\"J\n\x0cLanguagePair\x12\x1c\n\x14source_language_code\x18\x01 \x01(\t\x12\x1c\n\x14target_language_code\x18\x02 \x01(\t*\x8c\x01\n\nModelState\x12\x1b\n\x17MODEL_STATE_UNSPECIFIED\x10\x00\x12\x17\n\x13MODEL_STATE_LOADING\x10\x01\x12\x15\n\x11MODEL_STATE_READY\x10\x02\x12\x19\n\x15MODEL_STATE_UNLOADING\x10\x03\x12\x16\n\x12MODEL_STATE_FAILED\x10\x04\x32\xcc\x02\n\x0cModelService\x12O\n\nListModels\x12\x1f.seq2serve.v1.ListModelsRequest\x1a .seq2serve.v1.ListModelsResponse\x12I\n\x08GetModel\x12\x1d.seq2serve.v1.GetModelRequest\x1a\x1e.seq2serve.v1.GetModelResponse\x12L\n\tLoadModel\x12\x1e.seq2serve.v1.LoadModelRequest\x1a\x1f.seq2serve.v1.LoadModelResponse\x12R\n\x0bUnloadModel\x12 .seq2serve.v1.UnloadModelRequest\x1a!.seq2serve.v1.UnloadModelResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+service/pb/seq2serve/v1/model_service.proto\x12\x0cseq2serve.v1\":\n\x11ListModelsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"R\n\x12ListModelsResponse\x12#\n\x06models\x18\x01 \x03(\x0b\x32\x13.seq2serve.v1.Model\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x1f\n\x0fGetModelRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"6\n\x10GetModelResponse\x12\"\n\x05model\x18\x01 \x01(\x0b\x32\x13.seq2serve.v1.Model\"%\n\x10LoadModelRequest\x12\x11\n\tdirectory\x18\x01 \x01(\t\"7\n\x11LoadModelResponse\x12\"\n\x05model\x18\x01 \x01(\x0b\x32\x13.seq2serve.v1.Model\"\"\n\x12UnloadModelRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x15\n\x13UnloadModelResponse\"\x94\x03\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x14\n\x0c\x61rchitecture\x18\x03 \x01(\t\x12\x1c\n\x14source_language_code\x18\x04 \x01(\t\x12\x1c\n\x14target_language_code\x18\x05 \x01(\t\x12\x11\n\tprecision\x18\x06 \x01(\t\x12\x0e\n\x06sha256\x18\x07 \x01(\t\x12\x19\n\x11max_source_tokens\x18\x08 \x01(\x05\x12\x19\n\x11max_target_tokens\x18\t \x01(\x05\x12\x15\n\rmax_beam_size\x18\n \x01(\x05\x12\'\n\x05state\x18\x0b \x01(\x0e\x32\x18.seq2serve.v1.ModelState\x12\x15\n\rtraining_data\x18\x0c \x01(\t\x12\x0f\n\x07licence\x18\r \x01(\t\x12\x32\n\x0elanguage_pairs\x18\x0e \x03(\x0b\x32\x1a.seq2serve.v1.LanguagePair\x12%\n\x04task\x18\x0f \x01(\x0e\x32\x17.seq2serve.v1.ModelTask\"J\n\x0cLanguagePair\x12\x1c\n\x14source_language_code\x18\x01 \x01(\t\x12\x1c\n\x14target_language_code\x18\x02 \x01(\t*\x8c\x01\n\nModelState\x12\x1b\n\x17MODEL_STATE_UNSPECIFIED\x10\x00\x12\x17\n\x13MODEL_STATE_LOADING\x10\x01\x12\x15\n\x11MODEL_STATE_READY\x10\x02\x12\x19\n\x15MODEL_STATE_UNLOADING\x10\x03\x12\x16\n\x12MODEL_STATE_FAILED\x10\x04*Y\n\tModelTask\x12\x1a\n\x16MODEL_TASK_UNSPECIFIED\x10\x00\x12\x18\n\x14MODEL_TASK_TRANSLATE\x10\x01\x12\x16\n\x12MODEL_TASK_CAPTION\x10\x02\x32\xcc\x02\n\x0cModelService\x12O\n\nListModels\x12\x1f.seq2serve.v1.ListModelsRequest\x1a .seq2serve.v1.ListModelsResponse\x12I\n\x08GetModel\x12\x1d.seq2serve.v1.GetModelRequest\x1a\x1e.seq2serve.v1.GetModelResponse\x12L\n\tLoadModel\x12\x1e.seq2serve.v1.LoadModelRequest\x1a\x1f.seq2serve.v1.LoadModelResponse\x12R\n\x0bUnloadModel\x12 .seq2serve.v1.UnloadModelRequest\x1a!.seq2serve.v1.UnloadModelResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'service.pb.seq2serve.v1.model_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_MODELSTATE']._serialized_start=894
-  _globals['_MODELSTATE']._serialized_end=1034
+  _globals['_MODELSTATE']._serialized_start=933
+  _globals['_MODELSTATE']._serialized_end=1073
+  _globals['_MODELTASK']._serialized_start=1075
+  _globals['_MODELTASK']._serialized_end=1164
   _globals['_LISTMODELSREQUEST']._serialized_start=61
   _globals['_LISTMODELSREQUEST']._serialized_end=119
   _globals['_LISTMODELSRESPONSE']._serialized_start=121
@@ -50,9 +52,9 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_UNLOADMODELRESPONSE']._serialized_start=426
   _globals['_UNLOADMODELRESPONSE']._serialized_end=447
   _globals['_MODEL']._serialized_start=450
-  _globals['_MODEL']._serialized_end=815
-  _globals['_LANGUAGEPAIR']._serialized_start=817
-  _globals['_LANGUAGEPAIR']._serialized_end=891
-  _globals['_MODELSERVICE']._serialized_start=1037
-  _globals['_MODELSERVICE']._serialized_end=1369
+  _globals['_MODEL']._serialized_end=854
+  _globals['_LANGUAGEPAIR']._serialized_start=856
+  _globals['_LANGUAGEPAIR']._serialized_end=930
+  _globals['_MODELSERVICE']._serialized_start=1167
+  _globals['_MODELSERVICE']._serialized_end=1499
 # @@protoc_insertion_point(module_scope)

@@ -14,11 +14,20 @@ class ModelState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     MODEL_STATE_READY: _ClassVar[ModelState]
     MODEL_STATE_UNLOADING: _ClassVar[ModelState]
     MODEL_STATE_FAILED: _ClassVar[ModelState]
+
+class ModelTask(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    MODEL_TASK_UNSPECIFIED: _ClassVar[ModelTask]
+    MODEL_TASK_TRANSLATE: _ClassVar[ModelTask]
+    MODEL_TASK_CAPTION: _ClassVar[ModelTask]
 MODEL_STATE_UNSPECIFIED: ModelState
 MODEL_STATE_LOADING: ModelState
 MODEL_STATE_READY: ModelState
 MODEL_STATE_UNLOADING: ModelState
 MODEL_STATE_FAILED: ModelState
+MODEL_TASK_UNSPECIFIED: ModelTask
+MODEL_TASK_TRANSLATE: ModelTask
+MODEL_TASK_CAPTION: ModelTask
 
 class ListModelsRequest(_message.Message):
     __slots__ = ("page_size", "page_token")
@@ -71,7 +80,7 @@ class UnloadModelResponse(_message.Message):
     def __init__(self) -> None: ...
 
 class Model(_message.Message):
-    __slots__ = ("name", "version", "architecture", "source_language_code", "target_language_code", "precision", "sha256", "max_source_tokens", "max_target_tokens", "max_beam_size", "state", "training_data", "licence", "language_pairs")
+    __slots__ = ("name", "version", "architecture", "source_language_code", "target_language_code", "precision", "sha256", "max_source_tokens", "max_target_tokens", "max_beam_size", "state", "training_data", "licence", "language_pairs", "task")
     NAME_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     ARCHITECTURE_FIELD_NUMBER: _ClassVar[int]
@@ -86,6 +95,7 @@ class Model(_message.Message):
     TRAINING_DATA_FIELD_NUMBER: _ClassVar[int]
     LICENCE_FIELD_NUMBER: _ClassVar[int]
     LANGUAGE_PAIRS_FIELD_NUMBER: _ClassVar[int]
+    TASK_FIELD_NUMBER: _ClassVar[int]
     name: str
     version: str
     architecture: str
@@ -100,7 +110,8 @@ class Model(_message.Message):
     training_data: str
     licence: str
     language_pairs: _containers.RepeatedCompositeFieldContainer[LanguagePair]
-    def __init__(self, name: _Optional[str] = ..., version: _Optional[str] = ..., architecture: _Optional[str] = ..., source_language_code: _Optional[str] = ..., target_language_code: _Optional[str] = ..., precision: _Optional[str] = ..., sha256: _Optional[str] = ..., max_source_tokens: _Optional[int] = ..., max_target_tokens: _Optional[int] = ..., max_beam_size: _Optional[int] = ..., state: _Optional[_Union[ModelState, str]] = ..., training_data: _Optional[str] = ..., licence: _Optional[str] = ..., language_pairs: _Optional[_Iterable[_Union[LanguagePair, _Mapping]]] = ...) -> None: ...
+    task: ModelTask
+    def __init__(self, name: _Optional[str] = ..., version: _Optional[str] = ..., architecture: _Optional[str] = ..., source_language_code: _Optional[str] = ..., target_language_code: _Optional[str] = ..., precision: _Optional[str] = ..., sha256: _Optional[str] = ..., max_source_tokens: _Optional[int] = ..., max_target_tokens: _Optional[int] = ..., max_beam_size: _Optional[int] = ..., state: _Optional[_Union[ModelState, str]] = ..., training_data: _Optional[str] = ..., licence: _Optional[str] = ..., language_pairs: _Optional[_Iterable[_Union[LanguagePair, _Mapping]]] = ..., task: _Optional[_Union[ModelTask, str]] = ...) -> None: ...
 
 class LanguagePair(_message.Message):
     __slots__ = ("source_language_code", "target_language_code")
