@@ -86,7 +86,9 @@ def write_stamps(root: Path) -> None:
         caption = f"A beast of kind {index % 8}. It bites.\nde.utf8=Ein Tier\nko.utf8=짐승 {index % 8}\n"
         (root / "animals" / f"animal{index:02}.txt").write_text(caption, encoding="utf-8")
     circle = '<circle cx="20" cy="10" r="9" fill="red"/>'
-    (root / "ball.svg").write_text(f'<svg xmlns="http://www.w3.org/2000/svg" width="40" height="20">{circle}</svg>')
+    (root / "ball.svg").write_text(
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="40pt" height="20pt" viewBox="0 0 40 20">{circle}</svg>'
+    )
     (root / "ball.txt").write_text("A ball.\nko.utf8=공\n", encoding="utf-8")
 
 

@@ -54,6 +54,7 @@ def write_features(
     partial = partial_of(path)
     row_bytes = recipe.picture.num_cells * encoder.channels * 2
     num_done = partial.stat().st_size // row_bytes if partial.exists() else 0
+    encoder = encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # twice as fast on a CPU
     num_views = sum(example.num_views for example in examples)
     with partial.open("ab") as file, tqdm(total=num_views, initial=num_done, unit="picture", mininterval=5.0) as bar:
         file.truncate(num_done * row_bytes)
@@ -61,7 +62,7 @@ def write_features(
             sizes = recipe.picture.height, recipe.picture.width
             pixels = np.stack([to_pixels(picture, *sizes) for picture in pictures])
             with torch.inference_mode():
-                features = encoder(normalised(pixels))
+                features = encoder(normalised(pixels).contiguous(memory_format=torch.channels_last))
             file.write(features.numpy().astype(np.float16).tobytes())
             bar.update(len(pictures))
     partial.replace(path)

@@ -111,7 +111,7 @@ def open_stamp(path: Path) -> Image.Image:
     """
     try:
         if path.suffix == ".svg":
-            png = resvg_py.svg_to_bytes(svg_string=path.read_text(encoding="utf-8"), width=MAX_SIDE)
+            png = resvg_py.svg_to_bytes(svg_string=path.read_text(encoding="utf-8"), width=MAX_SIDE, dpi=96)
             picture = Image.open(io.BytesIO(bytes(png)))
         else:
             picture = Image.open(path)
