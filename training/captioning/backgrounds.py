@@ -51,7 +51,8 @@ def _shaded(side: int, base: _Values, random: np.random.Generator) -> _Values:
     angle = random.uniform(0, 2 * np.pi)
     down, across = np.mgrid[-1 : 1 : side * 1j, -1 : 1 : side * 1j]
     slope = np.cos(angle) * across + np.sin(angle) * down
-    return base + slope[..., None] * random.uniform(6, 18)
+    shaded: _Values = base + slope[..., None] * random.uniform(6, 18)
+    return shaded
 
 
 def _striped(side: int, base: _Values, random: np.random.Generator) -> _Values:
@@ -59,7 +60,8 @@ def _striped(side: int, base: _Values, random: np.random.Generator) -> _Values:
     down, across = np.mgrid[0:side, 0:side]
     phase = (np.cos(angle) * across + np.sin(angle) * down) / width
     is_stripe = (np.floor(phase) % 2)[..., None]
-    return base + (is_stripe - 0.5) * random.uniform(8, 20)
+    striped: _Values = base + (is_stripe - 0.5) * random.uniform(8, 20)
+    return striped
 
 
 def _dotted(side: int, base: _Values, random: np.random.Generator) -> _Values:
@@ -67,4 +69,5 @@ def _dotted(side: int, base: _Values, random: np.random.Generator) -> _Values:
     down, across = np.mgrid[0:side, 0:side]
     distance = np.hypot(down % step - step / 2, across % step - step / 2)
     is_dot = (distance < step * random.uniform(0.15, 0.3))[..., None]
-    return base + is_dot * random.choice([-1, 1]) * random.uniform(10, 22)
+    dotted: _Values = base + is_dot * random.choice([-1, 1]) * random.uniform(10, 22)
+    return dotted

@@ -45,7 +45,8 @@ class Group:
     def corpus_scores(self) -> dict[str, Any]:
         """BLEU and chrF2 against all right captions, with sacrebleu's signatures."""
         most = max(len(references) for references in self.references)
-        streams = [[one[index] if index < len(one) else None for one in self.references] for index in range(most)]
+        # sacrebleu takes None for a reference that a caption lacks.
+        streams: Any = [[one[index] if index < len(one) else None for one in self.references] for index in range(most)]
         bleu, chrf = BLEU(), CHRF()
         scores = bleu.corpus_score(self.written, streams), chrf.corpus_score(self.written, streams)
         return {

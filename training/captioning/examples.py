@@ -85,7 +85,7 @@ def stamp_examples(recipe: CaptionRecipe, root: Path, first_view: int) -> Iterat
     found = stamps.read_stamps(root, recipe.languages, recipe.stamps.max_words)
     for number, stamp in enumerate(found):
         num_views = recipe.stamps.num_views if stamp.split == "train" else 1
-        told = {language: (Caption(text),) for language, text in stamp.captions.items()}
+        told: dict[str, tuple[Caption, ...]] = {language: (Caption(text),) for language, text in stamp.captions.items()}
         yield Example(
             kind="stamp",
             split=stamp.split,

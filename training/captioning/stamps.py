@@ -112,10 +112,9 @@ def open_stamp(path: Path) -> Image.Image:
     try:
         if path.suffix == ".svg":
             png = resvg_py.svg_to_bytes(svg_string=path.read_text(encoding="utf-8"), width=MAX_SIDE, dpi=96)
-            picture = Image.open(io.BytesIO(bytes(png)))
+            picture = Image.open(io.BytesIO(bytes(png))).convert("RGBA")
         else:
-            picture = Image.open(path)
-        picture = picture.convert("RGBA")
+            picture = Image.open(path).convert("RGBA")
     except (OSError, ValueError) as error:
         raise TrainingError(f"{path} cannot be read: {error}") from None
     picture.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.LANCZOS)
@@ -131,8 +130,8 @@ def view(stamp: Stamp, picture: Image.Image, index: int, random: np.random.Gener
     picture = picture.rotate(random.uniform(-10, 10), Image.Resampling.BICUBIC, expand=True)
     side = round(max(picture.size) * random.uniform(1.0, 1.7))
     canvas = Image.new("RGB", (side, side), _ground(random))
-    place = tuple(int(random.integers(0, side - length + 1)) for length in picture.size)
-    canvas.paste(picture, place, picture)
+    place = (int(random.integers(0, side - length + 1)) for length in picture.size)
+    canvas.paste(picture, (next(place), next(place)), picture)
     width, height = (round(side * random.uniform(0.85, 1.0)) for _ in range(2))
     left, top = (side - width) // 2, (side - height) // 2
     return on_white(canvas.crop((left, top, left + width, top + height)))
