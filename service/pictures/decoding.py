@@ -11,7 +11,7 @@ from io import BytesIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from service.errors import InvalidRequestError
 
@@ -57,7 +57,7 @@ def decode(content: bytes, height: int, width: int, max_pixels: int) -> NDArray[
             return _pixels(picture, height, width)
     except (InvalidRequestError, MemoryError):
         raise
-    except Image.UnidentifiedImageError:
+    except UnidentifiedImageError:
         raise _refusal("is neither PNG nor JPEG, or its beginning is damaged") from None
     except Exception as error:  # what Pillow raises at damaged files is not written down
         raise _refusal("is damaged or cut short") from error

@@ -72,7 +72,7 @@ async def test_captions_are_those_of_pytorch_alone_and_among_others(serve: Serve
             assert response.hypotheses[0].log_prob == pytest.approx(
                 sum(token.log_prob for token in response.hypotheses[0].tokens), abs=1e-4
             )
-    assert len({response.caption for response in alone}) > 30
+    assert len({response.caption for response in alone}) > 20
 
 
 async def test_every_word_has_the_attention_that_pytorch_has(serve: Serve, captioner: Captioner) -> None:
@@ -87,9 +87,8 @@ async def test_every_word_has_the_attention_that_pytorch_has(serve: Serve, capti
             assert [word.word for word in response.words] == [
                 response.caption[word.begin : word.end] for word in response.words
             ]
-            assert "".join(word.word for word in response.words) == "".join(
-                character for character in response.caption if character not in " .,"
-            )
+            bare = (part.strip(".,") for part in response.caption.split())
+            assert [word.word for word in response.words] == [word for word in bare if word]
             for word in response.words:
                 own = [i for i, (begin, end) in enumerate(offsets) if begin < word.end and end > word.begin]
                 grid = word.attention
@@ -97,9 +96,9 @@ async def test_every_word_has_the_attention_that_pytorch_has(serve: Serve, capti
                 assert np.abs(np.array(grid.weights) - weights[own].mean(dim=0).numpy()).max() < 1e-5
                 assert sum(grid.weights) == pytest.approx(1, abs=1e-5)
                 num_words += 1
-        bare = asked(PICTURES[0])
-        bare.omit_words = True
-        assert not (await stub.Caption(bare)).words
+        request = asked(PICTURES[0])
+        request.omit_words = True
+        assert not (await stub.Caption(request)).words
     assert num_words > 40
 
 
@@ -215,7 +214,7 @@ async def test_captions_are_counted_and_their_cells_spent(serve: Serve, captione
     clients.write_text(
         "".join(
             f'[clients.{name}]\ntoken_sha256 = ["{sha256(name.encode()).hexdigest()}"]\npermissions = [{permission}]\n'
-            f"max_source_tokens_per_minute = {NUM_CELLS}\n"
+            f"max_source_tokens_per_minute = {NUM_CELLS - 1}\n"
             for name, permission in (("painter", '"translate"'), ("reader", '"read_models"'))
         )
     )
@@ -244,10 +243,10 @@ async def test_who_leaves_frees_the_rows(serve: Serve, captioner: Captioner, bra
         stub, worker = pb_grpc.CaptionServiceStub(channel), server.models.get(NAME, "").worker
         brake.clear()
         leaving = stub.Caption(asked(PICTURES[0], beam_size=4))
-        late = asyncio.ensure_future(refusal(stub.Caption(asked(PICTURES[1]), timeout=0.3)))
+        late = stub.Caption(asked(PICTURES[1]), timeout=0.3)
         await eventually(lambda: worker.num_unfinished == 2)
         leaving.cancel()
-        assert (await late)[0] is grpc.StatusCode.DEADLINE_EXCEEDED
+        assert await late.code() is grpc.StatusCode.DEADLINE_EXCEEDED
         brake.set()
         await eventually(lambda: worker.num_unfinished == 0 and worker.load().num_rows["decode"] == 0)
         assert (await stub.Caption(asked(PICTURES[0]))).hypotheses

@@ -40,12 +40,14 @@ async def test_pictures_are_described_line_by_line(
         }
         assert await run("--image", *files, *address) == 0
         assert capsys.readouterr().out.splitlines() == expected["en"]
-        assert await run("--image", files[1], *address, "--target-language", "ko", "--json") == 0
-        told = json.loads(capsys.readouterr().out)
-        assert (told["file"], told["text"], told["language"]) == (files[1], expected["ko"][1], "ko")
-        assert told["words"]
-        for word in told["words"]:
-            assert told["text"][word["begin"] : word["end"]] == word["word"]
+        assert await run("--image", *files, *address, "--target-language", "ko", "--json") == 0
+        told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        assert [(one["file"], one["text"]) for one in told] == list(zip(files, expected["ko"], strict=True))
+        assert {one["language"] for one in told} == {"ko"}
+        words = [(one["text"], word) for one in told for word in one["words"]]
+        assert words
+        for text, word in words:
+            assert text[word["begin"] : word["end"]] == word["word"]
             assert [len(row) for row in word["attention"]] == [COLUMNS] * ROWS
         assert await run("--image", files[0], "--beam-size", "3", "--num-hypotheses", "2", *address) == 0
         scores = [float(line.split("\t")[0]) for line in capsys.readouterr().out.splitlines()]
