@@ -25,11 +25,8 @@ from training.vocabulary import BEGIN_ID, END_ID
 
 
 @pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> CaptionCheckpoint:
-    run = captioning.train(
-        tmp_path_factory.mktemp("captions"), "trainer.max_steps=60", "trainer.validate_every_steps=60"
-    )
-    return CaptionCheckpoint.load(run / "averaged.pt")
+def checkpoint(caption_run: Path) -> CaptionCheckpoint:
+    return CaptionCheckpoint.load(caption_run / "averaged.pt")
 
 
 @pytest.fixture(scope="module")

@@ -132,9 +132,9 @@ def test_captions_are_learned_from_features_and_the_encoder_stays(tiny: CaptionR
     model = make_model(tiny, data)
     before = {name: weight.clone() for name, weight in model.convolutions.state_dict().items()}
     optimizer = torch.optim.AdamW([weight for weight in model.parameters() if weight.requires_grad], lr=1e-2)
-    told = next(data.fixed())[:6]
+    told = sorted(next(data.fixed()), key=lambda one: len(one.caption.text))[:4]
     batch = data.batch(told)
-    for _ in range(90):
+    for _ in range(120):
         loss = caption_loss(model, batch, label_smoothing=0.0)
         loss.total(tiny.attention).backward()
         optimizer.step()
