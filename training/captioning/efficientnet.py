@@ -58,12 +58,14 @@ class EfficientNetSettings(Section, frozen=True):
 class ConvolutionBlock(nn.Module):
     """Convolution, batch normalisation and, where asked for, ReLU6; padded as TensorFlow's SAME."""
 
-    def __init__(self, channels: tuple[int, int], kernel: int, stride: int = 1, groups: int = 1, act: bool = True):
+    def __init__(
+        self, channels: tuple[int, int], kernel: int, stride: int = 1, groups: int = 1, is_activated: bool = True
+    ):
         super().__init__()
         self.kernel, self.stride = kernel, stride
         self.convolution = nn.Conv2d(*channels, kernel, stride, groups=groups, bias=False)
         self.norm = nn.BatchNorm2d(channels[1], eps=_BATCH_NORM_EPSILON)
-        self.act = act
+        self.is_activated = is_activated
 
     def forward(self, inputs: Tensor) -> Tensor:
         """(N, C, H, W) -> (N, C', H / stride, W / stride)."""
@@ -71,7 +73,7 @@ class ConvolutionBlock(nn.Module):
         total = max(self.kernel - self.stride, 0)
         padded = F.pad(inputs, (total // 2, total - total // 2) * 2) if total else inputs
         outputs: Tensor = self.norm(self.convolution(padded))
-        return F.relu6(outputs) if self.act else outputs
+        return F.relu6(outputs) if self.is_activated else outputs
 
 
 class InvertedBottleneck(nn.Module):
@@ -82,7 +84,7 @@ class InvertedBottleneck(nn.Module):
         inside = in_channels * stage.expansion
         self.expand = ConvolutionBlock((in_channels, inside), 1) if stage.expansion > 1 else nn.Identity()
         self.depthwise = ConvolutionBlock((inside, inside), stage.kernel, stride, groups=inside)
-        self.project = ConvolutionBlock((inside, stage.channels), 1, act=False)
+        self.project = ConvolutionBlock((inside, stage.channels), 1, is_activated=False)
         self.is_residual = stride == 1 and in_channels == stage.channels
 
     def forward(self, inputs: Tensor) -> Tensor:

@@ -113,10 +113,11 @@ def views(example: Example, recipe: CaptionRecipe, root: Path | None) -> Iterato
         return
     if root is None:
         raise TrainingError(f"{example.picture} is a stamp: say where the stamps are")
-    stamp = stamps.Stamp(example.picture, {}, "train")
     picture = stamps.open_stamp(root / example.picture)
     for index in range(example.num_views):
-        yield stamps.view(stamp, picture, index, np.random.default_rng([recipe.seed, 10, example.number, index]))
+        yield stamps.view(
+            example.picture, picture, index, np.random.default_rng([recipe.seed, 10, example.number, index])
+        )
 
 
 def write_examples(examples: Sequence[Example], directory: Path) -> None:

@@ -121,11 +121,18 @@ def open_stamp(path: Path) -> Image.Image:
     return picture
 
 
-def view(stamp: Stamp, picture: Image.Image, index: int, random: np.random.Generator) -> Image.Image:
-    """How a stamp may be met: view 0 as it is; others mirrored, turned, smaller, aside and on another ground."""
+def view(path: str, picture: Image.Image, index: int, random: np.random.Generator) -> Image.Image:
+    """How a stamp may be met: view 0 as it is; others mirrored, turned, smaller, aside and on another ground.
+
+    Args:
+        path: inside the folder of stamps.
+        picture: of `open_stamp`.
+        index: of the view.
+        random: decides all but the first.
+    """
     if index == 0:
         return picture
-    if random.random() < 0.5 and not stamp.path.startswith(_MEANT_AS_THEY_STAND):
+    if random.random() < 0.5 and not path.startswith(_MEANT_AS_THEY_STAND):
         picture = ImageOps.mirror(picture)
     picture = picture.rotate(random.uniform(-10, 10), Image.Resampling.BICUBIC, expand=True)
     side = round(max(picture.size) * random.uniform(1.0, 1.7))

@@ -45,7 +45,7 @@ def test_the_grid_goes_row_by_row() -> None:
 @pytest.mark.parametrize(("kernel", "left"), [(3, 0), (5, 1)])
 def test_padding_is_tensorflows(kernel: int, left: int) -> None:
     """With an even side and stride 2, SAME puts one row and column more on the right and below than on the left."""
-    block = ConvolutionBlock((1, 1), kernel, stride=2, act=False).eval()
+    block = ConvolutionBlock((1, 1), kernel, stride=2, is_activated=False).eval()
     with torch.no_grad():
         block.convolution.weight.zero_()[0, 0, left, left] = 1.0
         block.norm.running_var.fill_(1 - block.norm.eps)

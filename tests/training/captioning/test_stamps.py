@@ -9,7 +9,7 @@ from PIL import Image
 from tests.captioning import write_stamps
 from training.captioning import stamps
 from training.captioning.pictures import to_pixels
-from training.captioning.stamps import Stamp, open_stamp, read_stamps, view
+from training.captioning.stamps import open_stamp, read_stamps, view
 from training.errors import TrainingError
 
 
@@ -72,13 +72,13 @@ def test_an_svg_is_drawn_and_transparency_is_white(root: Path) -> None:
 def test_the_first_view_is_the_picture_and_letters_are_not_mirrored(monkeypatch: pytest.MonkeyPatch) -> None:
     picture = Image.new("RGBA", (40, 20), "white")
     picture.paste("black", (0, 0, 20, 20))
-    assert view(Stamp("a.png", {}, "train"), picture, 0, np.random.default_rng(0)) is picture
+    assert view("a.png", picture, 0, np.random.default_rng(0)) is picture
     mirrored: list[bool] = []
     monkeypatch.setattr(stamps.ImageOps, "mirror", lambda image: (mirrored.append(True), image)[1])
     for number in range(20):
-        shown = view(Stamp("symbols/b.png", {}, "train"), picture, 1, np.random.default_rng(number))
+        shown = view("symbols/b.png", picture, 1, np.random.default_rng(number))
         assert shown.mode == "RGB"
     assert not mirrored
     for number in range(20):
-        view(Stamp("animals/b.png", {}, "train"), picture, 1, np.random.default_rng(number))
+        view("animals/b.png", picture, 1, np.random.default_rng(number))
     assert 4 < len(mirrored) < 16
