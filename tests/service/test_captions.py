@@ -165,7 +165,6 @@ async def test_a_model_is_asked_for_what_it_is_for(serve: Serve, captioner: Capt
         [described] = [model for model in models.models if model.name == NAME]
         assert (described.source_language_code, described.target_language_code) == ("", "en")
         assert (described.max_source_tokens, described.max_target_tokens) == (NUM_CELLS, MAX_TOKENS)
-        assert "picture → en, picture → ko" in (await asyncio.to_thread(http_get, server, "/"))[1]
 
         invalid, missing = grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND
         for selection, code, message in (
