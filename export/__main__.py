@@ -13,6 +13,7 @@ from typing import get_args
 import msgspec
 
 from export.alignment import command as alignment
+from export.caption_writer import export_captions
 from export.errors import ExportError
 from export.importers.bundle import import_bundle
 from export.importers.g2p import import_g2p
@@ -21,8 +22,9 @@ from export.importers.netra import import_netra
 from export.parity import ParityError
 from export.trained import CheckpointEnsemble, Trained
 from export.writer import ExportOptions, export, read_scores
-from service.bundle.manifest import Precision
+from service.bundle.manifest import Manifest, Precision
 from service.errors import BundleError
+from training.captioning.checkpoint import CaptionCheckpoint
 from training.checkpoint import Checkpoint
 from training.errors import TrainingError
 
@@ -40,31 +42,15 @@ def main(arguments: list[str] | None = None) -> int:
             alignment.run(given[1:])
             return 0
         options = _parser().parse_intermixed_args(given)
-        checkpoint = _read_checkpoints(options)
-        if options.bundle.suffix == ".pt":
-            _save(checkpoint, options.bundle)
-            return 0
-        sentences = _read_sentences(options.sentences) if options.sentences else ()
-        manifest = export(
-            checkpoint,
-            options.bundle,
-            ExportOptions(
-                precision=options.precision,
-                name=options.name,
-                version=options.version,
-                licence=options.licence,
-                sentences=sentences,
-                scores=read_scores(options.scores) if options.scores else {},
-                notes=options.notes,
-                alignment_pairs=tuple(options.alignment_pairs),
-            ),
-        )
+        manifest = _export(options)
     except (ExportError, TrainingError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except (ParityError, BundleError) as error:
         print(f"refused: {error}", file=sys.stderr)
         return 1
+    if manifest is None:
+        return 0
     total = sum(file.num_bytes for file in manifest.files.all())
     parity = manifest.parity
     print(
@@ -77,6 +63,33 @@ def main(arguments: list[str] | None = None) -> int:
             f"alignments: {manifest.alignment.description}, {manifest.alignment.agreement:.0%} of the reference links"
         )
     return 0
+
+
+def _export(options: argparse.Namespace) -> Manifest | None:
+    """None where a checkpoint was written instead of a bundle."""
+    chosen = ExportOptions(
+        precision=options.precision,
+        name=options.name,
+        version=options.version,
+        licence=options.licence,
+        sentences=_read_sentences(options.sentences) if options.sentences else (),
+        scores=read_scores(options.scores) if options.scores else {},
+        notes=options.notes,
+        alignment_pairs=tuple(options.alignment_pairs),
+    )
+    if options.origin == "captions":
+        return export_captions(_only_captioner(options), options.bundle, chosen)
+    checkpoint = _read_checkpoints(options)
+    if options.bundle.suffix == ".pt":
+        _save(checkpoint, options.bundle)
+        return None
+    return export(checkpoint, options.bundle, chosen)
+
+
+def _only_captioner(options: argparse.Namespace) -> CaptionCheckpoint:
+    if len(options.checkpoints) > 1:
+        raise ExportError("--from captions takes one checkpoint: captioners make no ensembles")
+    return CaptionCheckpoint.load(options.checkpoints[0])
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -97,11 +110,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--from",
         dest="origin",
-        choices=["training", "marian", *DIRECTORIES],
+        choices=["training", "captions", "marian", *DIRECTORIES],
         default="training",
-        help="marian: a Hugging Face directory of a Marian model, such as those of OPUS-MT, in safetensors; bundle: an "
-        "int8 bundle of a Transformer; g2p-en and netra-transliterate: the folder with the weights in the PyPI package "
-        "of that name",
+        help="captions: a .pt file that python -m training caption-train wrote; marian: a Hugging Face directory of a "
+        "Marian model, such as those of OPUS-MT, in safetensors; bundle: an int8 bundle of a Transformer; g2p-en and "
+        "netra-transliterate: the folder with the weights in the PyPI package of that name",
     )
     parser.add_argument("--source-language", help="BCP-47 code; with --from marian; default: what the directory says")
     parser.add_argument("--target-language", help="likewise")

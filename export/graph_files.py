@@ -17,6 +17,8 @@ from service.bundle.state_spec import ROWS, SOURCE, TARGET, StateArray
 
 TORCH_DTYPES = {"float32": torch.float32, "float16": torch.float16, "int8": torch.int8, "int64": torch.int64}
 
+EXPLAIN_OUTPUTS = ["token_log_probs", "encoder_attention", "decoder_attention", "cross_attention"]
+
 # Example sizes. All differ, and none is 1, so that no two axes are taken for one.
 _BATCH, _SOURCE, _TARGET, _CAPACITY = 3, 7, 5, 11
 
@@ -57,8 +59,7 @@ def write_explain(exportable: Exportable, path: Path) -> None:
         "target_ids": _ids(_BATCH, _TARGET),
     }
     axes = [{0: "batch", 1: "source"}, {0: "batch"}, {0: "batch", 1: "target"}]
-    outputs = ["token_log_probs", "encoder_attention", "decoder_attention", "cross_attention"]
-    _write_explain(exportable.explain, inputs, axes, outputs, path)
+    _write_explain(exportable.explain, inputs, axes, EXPLAIN_OUTPUTS, path)
 
 
 def _write_explain(

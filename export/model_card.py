@@ -46,14 +46,21 @@ def model_card(manifest: Manifest, notes: str = "") -> str:
 
 def _model(recipe: dict[str, Any]) -> str:
     """Settings; of an ensemble, those of every member."""
+    if "picture" in recipe:
+        parts = ("picture", "encoder", "decoder", "attention")
+        return "\n".join(f"- {part}: {_listed(recipe[part])}" for part in parts)
     members = recipe.get("members")
     if not members:
         return "\n".join(f"- {key}: {value}" for key, value in recipe["model"].items())
     lines = [f"- an ensemble: the mean of the probabilities of {len(members)} models"]
     for number, member in enumerate(members, start=1):
-        settings = ", ".join(f"{key}: {value}" for key, value in member["recipe"]["model"].items())
+        settings = _listed(member["recipe"]["model"])
         lines.append(f"- member {number}, {member['steps']:,} steps: {settings}")
     return "\n".join(lines)
+
+
+def _listed(settings: dict[str, Any]) -> str:
+    return ", ".join(f"{key}: {value}" for key, value in settings.items())
 
 
 def _training(training: Training) -> str:
@@ -72,13 +79,16 @@ def _scores(manifest: Manifest) -> str:
     scores = manifest.training.scores
     if not scores:
         return "Not measured."
+    first = next(iter(scores.values()))
+    title, last = ("exact, %", "exact") if "exact" in first else ("TER", "ter")
     rows = [
-        f"| {name} | {score['num_sentences']} | {score['bleu']:.1f} | {score['chrf']:.1f} | {_figure(score, 'ter')} |"
+        f"| {name} | {score['num_sentences']} | {score['bleu']:.1f} | {score['chrf']:.1f} | {_figure(score, last)} |"
         for name, score in scores.items()
     ]
-    first = next(iter(scores.values()))
     signatures = f"\nsacrebleu: `{first['bleu_signature']}`, `{first['chrf_signature']}`; greedy."
-    return "\n".join(["| test set | sentences | BLEU | chrF2 | TER |", "|---|---:|---:|---:|---:|", *rows, signatures])
+    return "\n".join(
+        [f"| test set | sentences | BLEU | chrF2 | {title} |", "|---|---:|---:|---:|---:|", *rows, signatures]
+    )
 
 
 def _alignment(alignment: Alignment) -> str:

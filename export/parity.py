@@ -17,7 +17,7 @@ from service.engine.engine import Engine
 from service.engine.kv_cache import KVCache
 from service.engine.runner import OnnxRunner
 from service.engine.scheduler import Scheduler
-from service.request import DecodingOptions, FailedEvent, FinishedEvent, Request, Translation
+from service.request import DecodingOptions, FailedEvent, FinishedEvent, Request, Source, Translation
 from training.search import BeamSettings, beam_search, greedy, next_log_probs
 from training.seq2seq import Seq2Seq
 from training.vocabulary import BEGIN_ID, END_ID
@@ -96,7 +96,7 @@ def check_parity(
         reference="PyTorch float32" if precision == "float32" else f"PyTorch {precision} emulation",
         mean_quantization_difference=None if precision == "float32" else float(np.mean(quantization)),
     )
-    _refuse(parity, tolerance)
+    refuse(parity, tolerance)
     return parity
 
 
@@ -106,9 +106,7 @@ def decode_with_engine(bundle: Bundle, sources: Sequence[Sequence[int]], max_tar
     return [list(translations[0].token_ids) for translations in found]
 
 
-def run_engine(
-    bundle: Bundle, sources: Sequence[Sequence[int]], decoding: DecodingOptions
-) -> list[tuple[Translation, ...]]:
+def run_engine(bundle: Bundle, sources: Sequence[Source], decoding: DecodingOptions) -> list[tuple[Translation, ...]]:
     """Translations of every source by the engine that serves the bundle, best first.
 
     Raises:
@@ -119,7 +117,7 @@ def run_engine(
     cache = KVCache(runner.spec, MAX_ROWS, limits.max_source_tokens, limits.max_target_tokens + 1)
     engine = Engine(runner, cache, Scheduler(len(sources), MAX_ROWS * limits.max_source_tokens))
     for index, source in enumerate(sources):
-        engine.submit(Request(index, tuple(source), decoding, 0.0))
+        engine.submit(Request(index, source, decoding, 0.0))
     translations: dict[int, tuple[Translation, ...]] = {}
     while engine.has_work:
         for event in engine.step():
@@ -191,7 +189,8 @@ def _is_same_beam(bundle: Bundle, reference: Seq2Seq[Any], source: Sequence[int]
     return is_same_score and (found.token_ids == expected.token_ids or bundle.manifest.precision != "float32")
 
 
-def _refuse(parity: Parity, tolerance: Tolerance) -> None:
+def refuse(parity: Parity, tolerance: Tolerance) -> None:
+    """Raise a ParityError where a difference is beyond the tolerance."""
     num_different = parity.num_sentences - parity.identical_translations
     if num_different:
         raise ParityError(f"{num_different} of {parity.num_sentences} translations differ from PyTorch's: {parity}")

@@ -17,6 +17,7 @@ from export.recurrence import BATCH_AXIS, Recurrence
 from export.recurrent_encoder import RecurrentEncoderGraph
 from export.top_k import top_k
 from service.bundle.state_spec import ROWS, SOURCE, StateArray
+from training.captioning.model import Captioner
 from training.recurrent_attention import DotScore
 from training.recurrent_decoder import BahdanauDecoder, LuongDecoder, RecurrentState
 from training.rnn import Rnn
@@ -41,7 +42,7 @@ def take_apart_rnn(model: Rnn, dtype: Literal["float32", "float16"]) -> Exportab
 class StateLayout:
     """A `RecurrentState` as a list of arrays, those of the source first, and back."""
 
-    def __init__(self, model: Rnn) -> None:
+    def __init__(self, model: Rnn | Captioner) -> None:
         settings, decoder = model.settings, model.decoder
         self.num_hidden = settings.num_decoder_layers * decoder.stack.num_states
         self.is_fed = settings.is_input_feeding
@@ -124,7 +125,7 @@ class EncoderGraph(nn.Module):
 class DecoderGraph(nn.Module):
     """One step for n rows, each over its own source."""
 
-    def __init__(self, model: Rnn, layout: StateLayout) -> None:
+    def __init__(self, model: Rnn | Captioner, layout: StateLayout) -> None:
         super().__init__()
         self.model = model
         self.layout = layout
@@ -162,7 +163,7 @@ class ExplainStart(nn.Module):
 class ExplainStep(nn.Module):
     """See `Recurrence`: one decoder step and where it attends."""
 
-    def __init__(self, model: Rnn, layout: StateLayout) -> None:
+    def __init__(self, model: Rnn | Captioner, layout: StateLayout) -> None:
         super().__init__()
         self.decoder = model.decoder
         self.layout = layout

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,7 @@ from training.vocabulary import BEGIN_ID, END_ID, PAD_ID, UNKNOWN_ID
 
 NUM_RANDOM_SENTENCES = 32
 MAX_PARITY_TOKENS = 64
-_UNCHECKED = Parity(
+UNCHECKED = Parity(
     num_sentences=0,
     identical_translations=0,
     num_beams=0,
@@ -83,20 +84,29 @@ def export(checkpoint: Trained, directory: Path, options: ExportOptions) -> Mani
         ExportError: the directory exists.
         ParityError: ONNX Runtime computes something else than PyTorch; nothing is left behind.
     """
+    return write_whole(directory, partial(_write, checkpoint, options))
+
+
+def write_whole(directory: Path, write: Callable[[Path], Manifest]) -> Manifest:
+    """Have a bundle written beside its place, and move it there whole.
+
+    Raises:
+        ExportError: the directory exists.
+    """
     if directory.exists():
         raise ExportError(f"{directory} exists: remove it, or choose another directory")
     temporary = directory.with_name(f".{directory.name}.partial")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
     try:
-        manifest = _write(checkpoint, temporary, options)
+        manifest = write(temporary)
         temporary.rename(directory)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return manifest
 
 
-def _write(checkpoint: Trained, directory: Path, options: ExportOptions) -> Manifest:
+def _write(checkpoint: Trained, options: ExportOptions, directory: Path) -> Manifest:
     float_model = checkpoint.build_model()
     sources = _example_sources(checkpoint, options.sentences)
     model = _convert(float_model, options.precision, sources, checkpoint.recipe.data.max_target_tokens)
@@ -107,7 +117,7 @@ def _write(checkpoint: Trained, directory: Path, options: ExportOptions) -> Mani
     tags = checkpoint.recipe.tags.values()
     without_tags(checkpoint.source_vocabulary, tags).save(directory / "source.model")
     without_tags(checkpoint.target_vocabulary, tags).save(directory / "target.model")
-    manifest = _describe(checkpoint, exportable, directory, options, _UNCHECKED)
+    manifest = _describe(checkpoint, exportable, directory, options, UNCHECKED)
     manifest.save(directory)
     bundle = Bundle.load(directory, Runtime.start("cpu"))
     num_tokens = min(MAX_PARITY_TOKENS, manifest.limits.max_target_tokens)

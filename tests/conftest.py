@@ -11,7 +11,7 @@ import pytest
 from export.__main__ import main as export_main
 from service.api.server import Server
 from service.settings import Settings
-from tests import pictures, synthetic
+from tests import captioning, pictures, synthetic
 from training.__main__ import main as training_main
 
 
@@ -54,6 +54,12 @@ def captioner(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Caption
     directory = tmp_path_factory.mktemp("captioner")
     (directory / "exact").symlink_to(models / "exact")
     return Captioner(pictures.write_bundle(directory / pictures.NAME), directory)
+
+
+@pytest.fixture(scope="session")
+def caption_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small captioner, prepared and trained through the command line; the directory of checkpoints."""
+    return captioning.train(tmp_path_factory.mktemp("captions"))
 
 
 Serve = Callable[..., AbstractAsyncContextManager[tuple[Server, grpc.aio.Channel]]]

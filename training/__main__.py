@@ -1,4 +1,4 @@
-"""The command line: python -m training corpus | prepare | vocabulary | train | average | study | evaluate | …"""
+"""The command line: python -m training corpus | prepare | vocabulary | train | evaluate | caption-train | …"""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from training import corpus
+from training.captioning import commands as captioning
 from training.errors import TrainingError
 from training.evaluation import commands as evaluation
 from training.study import command as study
@@ -99,6 +100,7 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(run=_average)
 
     evaluation.add_commands(commands)
+    captioning.add_commands(commands)
     return parser
 
 

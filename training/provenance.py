@@ -21,11 +21,12 @@ def describe_provenance(data_directory: Path) -> dict[str, str]:
     return {
         "data": f"{num_pairs} pairs from {', '.join(sorted(origins))}",
         "data_sha256": digest,
-        "commit": _commit(),
+        "commit": code_commit(),
     }
 
 
-def _commit() -> str:
+def code_commit() -> str:
+    """Of this code; `unknown` outside a checkout."""
     try:
         described = subprocess.run(
             ["git", "describe", "--always", "--dirty", "--abbrev=12"],

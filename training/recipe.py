@@ -175,6 +175,11 @@ def load_recipe(name_or_path: str, overrides: tuple[str, ...] = ()) -> Recipe:
     Raises:
         TrainingError: the file is missing, or a key or value is wrong; the message names it.
     """
+    return parse_recipe(*read_content(name_or_path, overrides))
+
+
+def read_content(name_or_path: str, overrides: tuple[str, ...] = ()) -> tuple[dict[str, Any], str]:
+    """The plain values of a recipe, overrides applied, and the file they came from; see `load_recipe`."""
     path = Path(name_or_path)
     if not path.suffix:
         path = Path(__file__).parent / "recipes" / f"{name_or_path}.yaml"
@@ -189,7 +194,7 @@ def load_recipe(name_or_path: str, overrides: tuple[str, ...] = ()) -> Recipe:
         raise TrainingError(f"{path} holds no recipe: expected keys such as name and source_language")
     for override in overrides:
         apply_override(content, override)
-    return parse_recipe(content, str(path))
+    return content, str(path)
 
 
 def parse_recipe(content: dict[str, Any], origin: str) -> Recipe:

@@ -109,10 +109,13 @@ class BahdanauDecoder(RecurrentDecoder):
 
     def advance(self, embedded: Tensor, state: RecurrentState) -> Tensor:
         """See `RecurrentDecoder`; F = H + E + M."""
-        context = _attend(self.attention, self.stack.top(state.hidden)[:, None], state)[:, 0]
-        inputs = torch.cat((embedded, context), dim=-1)
+        inputs = torch.cat((embedded, self.look(embedded, state)), dim=-1)
         state.hidden = self.stack(inputs, state.hidden)
         return torch.cat((self.stack.top(state.hidden), inputs), dim=-1)
+
+    def look(self, embedded: Tensor, state: RecurrentState) -> Tensor:  # noqa: ARG002 (subclasses need it)
+        """What is read of the source at this step, (B, M)."""
+        return _attend(self.attention, self.stack.top(state.hidden)[:, None], state)[:, 0]
 
 
 class LuongDecoder(RecurrentDecoder):

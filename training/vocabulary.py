@@ -98,6 +98,15 @@ class Vocabulary:
         ids: list[list[int]] = self._processor.encode(list(texts), num_threads=-1)
         return ids
 
+    def encode_with_places(self, text: str) -> list[tuple[int, int, int]]:
+        """Ids, each with the characters [begin, end) of the text that it was made from."""
+        encoded = text.encode()
+        pieces = self._processor.encode(text, return_type="proto").pieces  # with offsets in bytes
+        return [
+            (piece.id, *(len(encoded[:offset].decode(errors="ignore")) for offset in (piece.begin, piece.end)))
+            for piece in pieces
+        ]
+
     def sample(self, texts: Sequence[str], alpha: float, seed: int) -> list[list[int]]:
         """Ids of each text, cut into pieces at random (Kudo 2018); see `AugmentationSettings.sampling_alpha`."""
         sentencepiece.set_random_generator_seed(seed)
