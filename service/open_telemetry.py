@@ -100,20 +100,23 @@ class OpenTelemetryRpcSpan:
         if not self._span.is_recording():
             return
         at = self._clock.at
-        sentence = self._child(self._span, "translate sentence", timing.arrival)
-        sentence.set_attributes(
-            {
-                "seq2serve.model": model,
-                "seq2serve.source_tokens": timing.num_source_tokens,
-                "seq2serve.target_tokens": num_target_tokens,
-            }
-        )
+        sentence = self._sentence(model, timing.arrival, timing.num_source_tokens)
+        sentence.set_attribute("seq2serve.target_tokens", num_target_tokens)
         self._child(sentence, "queue", timing.arrival).end(at(timing.admitted))
         self._child(sentence, "encode", timing.admitted).end(at(timing.encoded))
         decode = self._child(sentence, "decode", timing.encoded)
         decode.add_event("first token", timestamp=at(timing.first_token))
         decode.end(at(timing.finished))
         sentence.end(at(timing.finished))
+
+    def failed_sentence(self, model: str, arrival: float, num_source_tokens: int, reason: str) -> None:
+        """See `RpcSpan`."""
+        if not self._span.is_recording():
+            return
+        sentence = self._sentence(model, arrival, num_source_tokens)
+        sentence.set_attribute("error.type", reason)
+        sentence.set_status(Status(StatusCode.ERROR, reason))
+        sentence.end(self._clock.now())
 
     def end(self, code: grpc.StatusCode, client: str = "", request_id: str = "") -> None:
         """See `RpcSpan`."""
@@ -125,6 +128,11 @@ class OpenTelemetryRpcSpan:
         if code in _SERVER_FAULTS:
             self._span.set_status(Status(StatusCode.ERROR, code.name))
         self._span.end(self._clock.now())
+
+    def _sentence(self, model: str, arrival: float, num_source_tokens: int) -> Span:
+        sentence = self._child(self._span, "translate sentence", arrival)
+        sentence.set_attributes({"seq2serve.model": model, "seq2serve.source_tokens": num_source_tokens})
+        return sentence
 
     def _child(self, parent: Span, name: str, seconds: float) -> Span:
         return self._tracer.start_span(name, set_span_in_context(parent), start_time=self._clock.at(seconds))

@@ -23,6 +23,17 @@ class RpcSpan(Protocol):
         """A sentence is done: spans of its queue, encoding and decoding."""
         ...
 
+    def failed_sentence(self, model: str, arrival: float, num_source_tokens: int, reason: str) -> None:
+        """A sentence ended now without a translation.
+
+        Args:
+            model: its name.
+            arrival: when the sentence came, on the clock of time.monotonic.
+            num_source_tokens: of the sentence.
+            reason: of the error, such as DEADLINE_EXCEEDED.
+        """
+        ...
+
     def end(self, code: grpc.StatusCode, client: str = "", request_id: str = "") -> None:
         """The RPC is over."""
         ...
@@ -71,6 +82,9 @@ class _NoSpan:
         self.trace_id = trace_id
 
     def sentence(self, model: str, timing: Timing, num_target_tokens: int) -> None:
+        """Not recorded."""
+
+    def failed_sentence(self, model: str, arrival: float, num_source_tokens: int, reason: str) -> None:
         """Not recorded."""
 
     def end(self, code: grpc.StatusCode, client: str = "", request_id: str = "") -> None:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 import urllib.request
 from pathlib import Path
+
+import pytest
+
+import service.__main__
 
 COMMAND = [sys.executable, "-m", "service", "--grpc-address", "127.0.0.1:0", "--http-address", "127.0.0.1:0"]
 
@@ -22,6 +29,27 @@ def test_it_says_where_it_listens_and_stops_when_told(models: Path) -> None:
             assert response.read() == b"live\n"
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=15) == 0
+
+
+def test_it_stops_when_told_while_a_model_is_being_loaded(
+    models: Path, brake: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service.__main__, "set_up_logging", lambda _: None)  # it would outlive the test
+    brake.clear()  # the warm-up waits
+    done = threading.Event()
+
+    def tell() -> None:
+        while not any(thread.name == "engine-exact" for thread in threading.enumerate()):
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0.5)
+        brake.set()
+        done.set()
+
+    threading.Thread(target=tell).start()
+    addresses = ["--grpc-address", "127.0.0.1:0", "--http-address", "127.0.0.1:0", "--device", "cpu"]
+    assert service.__main__.main(["--models", str(models), *addresses]) == 0
+    assert done.wait(20)
 
 
 def test_wrong_settings_and_models_end_with_a_sentence(tmp_path: Path, models: Path) -> None:

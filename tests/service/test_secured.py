@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from hashlib import sha256
 from pathlib import Path
 
@@ -61,6 +62,12 @@ def channel_to(address: str, files: dict[str, str]) -> grpc.aio.Channel:
 
 def token(name: str) -> tuple[tuple[str, str], ...]:
     return (("authorization", f"Bearer {TOKENS[name]}"),)
+
+
+def allow(num_tokens: int, files: dict[str, str]) -> None:
+    """Change what the small client may use in a minute."""
+    clients = Path(files["clients"])
+    clients.write_text(clients.read_text().replace("tokens_per_minute = 20", f"tokens_per_minute = {num_tokens}"))
 
 
 async def test_clients_do_what_they_may_and_nobody_else_does_anything(serve: Serve, files: dict[str, str]) -> None:
@@ -125,6 +132,30 @@ async def test_a_client_has_as_many_requests_at_a_time_as_it_may(
     assert detail(raised.value, error_details_pb2.QuotaFailure).violations[0].subject == "max_concurrent_requests"
 
 
+async def test_a_stream_of_items_counts_as_one_request_and_its_items_wait_for_the_quota(
+    serve: Serve, files: dict[str, str]
+) -> None:
+    allow(600, files)
+    item = pb.BatchItem(text="cat dog bird tree\n" * 123)
+    async with serve(**files) as (server, _), channel_to(server.grpc_address, files) as channel:
+        stub = pb_grpc.TranslationServiceStub(channel)
+        stream = stub.BatchTranslate(metadata=token("small"))
+        await stream.write(pb.BatchTranslateRequest(config=pb.BatchConfig(model_selection=EXACT)))
+        await stream.write(pb.BatchTranslateRequest(items=[item]))
+        debt = (await stream.read()).result.num_source_tokens - 600
+        with pytest.raises(grpc.aio.AioRpcError) as raised:
+            await stub.Translate(CAT, metadata=token("small"))
+        started = time.monotonic()
+        await stream.write(pb.BatchTranslateRequest(items=[pb.BatchItem(text="cat")]))
+        await stream.done_writing()
+        assert (await stream.read()).result.hypotheses[0].text == "katu"
+        waited = time.monotonic() - started
+        assert await stream.code() == grpc.StatusCode.OK
+    assert debt > 5
+    assert waited > debt / 10 - 1  # 600 tokens a minute are ten a second, and it began to flow in before
+    assert detail(raised.value, error_details_pb2.QuotaFailure).violations[0].subject == "max_concurrent_requests"
+
+
 async def test_our_client_is_let_in(serve: Serve, files: dict[str, str]) -> None:
     authority = Path(files["clients"]).with_name("ca.pem")
     credentials = Credentials(tls=True, ca_file=authority, token=TOKENS["reader"])
@@ -155,3 +186,15 @@ async def test_a_request_is_traced_from_its_caller_to_its_tokens(
     told = attributes(rpc.attributes)
     assert (told["seq2serve.client"], told["seq2serve.request_id"]) == ("reader", "r-1")
     assert "cat" not in str(rpc) + str(sentence)
+
+
+async def test_a_sentence_whose_time_is_over_is_traced_too(
+    serve: Serve, collector: Collector, brake: threading.Event
+) -> None:
+    async with serve(otlp_endpoint=collector.endpoint) as (_, channel):
+        brake.clear()
+        with pytest.raises(grpc.aio.AioRpcError):
+            await pb_grpc.TranslationServiceStub(channel).Translate(CAT, timeout=0.3)
+        brake.set()
+    await eventually(lambda: "translate sentence" in collector.spans)
+    assert attributes(collector.spans["translate sentence"].attributes)["error.type"] == "DEADLINE_EXCEEDED"

@@ -86,6 +86,25 @@ def test_a_sentence_is_a_tree_of_spans_under_its_rpc(collector: Collector) -> No
     assert decode.end_time_unix_nano - decode.start_time_unix_nano == pytest.approx(5_000_000, abs=1000)
 
 
+def test_a_sentence_that_failed_has_a_span_that_says_why(collector: Collector) -> None:
+    tracing = load_tracing(collector.endpoint, "1")
+    rpc = tracing.start(METHOD, {})
+    arrival = time.monotonic()
+    time.sleep(0.01)
+    rpc.failed_sentence("en-ko", arrival, 7, "DEADLINE_EXCEEDED")
+    rpc.end(grpc.StatusCode.DEADLINE_EXCEEDED)
+    rpc.failed_sentence("en-ko", arrival, 7, "CANCELLED")  # nobody listens any more
+    tracing.stop()
+
+    root, sentence = collector.spans[METHOD[1:]], collector.spans["translate sentence"]
+    assert len(collector.spans) == 2
+    assert sentence.parent_span_id == root.span_id
+    assert sentence.end_time_unix_nano - sentence.start_time_unix_nano > 10_000_000
+    assert sentence.status.code == Status.STATUS_CODE_ERROR
+    told = attributes(sentence.attributes)
+    assert told == {"seq2serve.model": "en-ko", "seq2serve.source_tokens": 7, "error.type": "DEADLINE_EXCEEDED"}
+
+
 def test_attributes(collector: Collector) -> None:
     tracing = load_tracing(collector.endpoint, "1.2.3")
     rpc = tracing.start(METHOD, {})
