@@ -271,7 +271,7 @@ class Worker:
     def _count_failure(self, subscriber: _Subscriber, reason: str) -> None:
         request = subscriber.request
         self._metrics.count_failure(reason)
-        subscriber.context.span.failed_sentence(self.name, request.arrival_seconds, len(request.source_ids), reason)
+        subscriber.context.span.failed_sentence(self.name, request.arrival_seconds, len(request.source), reason)
 
 
 def reason_to_leave(deadline_seconds: float | None) -> str:
