@@ -28,7 +28,8 @@ class EngineLoad:
 
     num_running: int
     num_waiting: Mapping[str, int]
-    """By what they wait for: `rows`, the `encoder`'s token budget, or the end of the `step` under way."""
+    """By what they wait for: `rows`, the `encoder`'s token budget, the end of the `step` under way, or, as sentences of
+    texts that have begun, a place in the `queue`."""
     queue_limit: int
     cache_usage: Mapping[str, float]
     """Share of the cache's positions in use, by pool: `self` holds target positions, `cross` source positions."""

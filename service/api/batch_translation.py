@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
 from service import request_context
@@ -14,12 +14,14 @@ from service.api.explainer import Turns
 from service.api.models import Models
 from service.api.served_model import ServedModel
 from service.api.status import foreseen, is_foreseen, message_of
-from service.errors import FieldViolation, InvalidRequestError, ShuttingDownError
+from service.errors import FieldViolation, InvalidRequestError, ServiceError, ShuttingDownError
 from service.pb.seq2serve.v1 import translation_service_pb2 as pb
 from service.request import Priority
 from service.settings import Settings
 
 MAX_ITEM_ID_CHARACTERS = 256
+ROOM_SECONDS = 0.05
+"""Between two looks at a full queue."""
 
 
 @dataclass(frozen=True)
@@ -94,9 +96,17 @@ class BatchTranslation:
             for item in request.items:
                 await request_context.current().wait()
                 await self._slots.acquire()
+                await self._room()
                 task = asyncio.create_task(self._run(item))
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
+
+    async def _room(self) -> None:
+        """Wait until the queue takes another text: items are not refused, the client is read no further."""
+        with suppress(ServiceError):  # of the choice, which the item will tell
+            model = self._choose().model
+            while not model.worker.has_room:
+                await asyncio.sleep(ROOM_SECONDS)
 
     def _choose(self) -> _Choice:
         """What the next item is translated with: as before, or if that is retired what the configuration means now."""

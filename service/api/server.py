@@ -214,6 +214,9 @@ def _options(settings: Settings) -> list[tuple[str, int]]:
         ("grpc.max_metadata_size", settings.max_metadata_bytes),
         ("grpc.absolute_max_metadata_size", settings.max_metadata_bytes),
         ("grpc.max_concurrent_streams", settings.max_streams_per_connection),
+        # Of RPCs that wait to be taken, gRPC cancels some at random from 1000 on: no client would know why.
+        ("grpc.server.max_pending_requests", CORE_RPC_FACTOR * settings.max_rpcs),
+        ("grpc.server.max_pending_requests_hard_limit", CORE_RPC_FACTOR * settings.max_rpcs),
         ("grpc.so_reuseport", 0),  # a second server on the same port is a mistake, and is told so
         ("grpc.keepalive_time_ms", int(settings.keepalive_seconds * 1000)),
         ("grpc.keepalive_timeout_ms", int(settings.keepalive_timeout_seconds * 1000)),

@@ -12,14 +12,12 @@ from service.engine.kv_cache import Continuation, KVCache, Row
 from service.engine.runner import Runner
 from service.engine.scheduler import Scheduler
 from service.engine_report import EngineLoad, StepReport
-from service.errors import DeadlineExceededError, EngineError, InvalidRequestError, is_over
+from service.errors import DeadlineExceededError, EngineError, InvalidRequestError, QueueFullError, is_over
 from service.request import Event, FailedEvent, FinishedEvent, Request, Timing, TokensEvent
 from service.search.factory import build_search
 from service.search.hypothesis import Search
 
 NUM_RECENT_STEPS = 4
-RESERVE = 8
-"""The share of the queue, one in so many, that is kept for texts that have begun; at most as many as there are rows."""
 
 
 @dataclass
@@ -88,21 +86,13 @@ class Engine:
             last_step_timestamp=self._last_timestamp,
         )
 
-    def check_room(self, num_unseen: int) -> None:
-        """Refuse what has not begun while the queue is nearly full; from any thread.
+    def num_free_places(self, num_unseen: int) -> int:
+        """How many more requests may wait; from any thread. `num_unseen` are on their way into the queue."""
+        return self._scheduler.max_waiting - self._scheduler.num_waiting - num_unseen
 
-        What is left is for sentences of texts that have begun: one that is refused makes the work on the others vain,
-        and under load clients that try again would keep the engine busy with work that nobody gets.
-
-        Args:
-            num_unseen: requests that are on their way into the queue.
-
-        Raises:
-            QueueFullError: it is.
-        """
-        reserve = min(self._cache.max_rows, self._scheduler.max_waiting // RESERVE)
-        if self._scheduler.num_waiting + num_unseen >= self._scheduler.max_waiting - reserve:
-            raise self._scheduler.refusal()
+    def refusal(self) -> QueueFullError:
+        """What is told while there is no place."""
+        return self._scheduler.refusal()
 
     def submit(self, request: Request) -> None:
         """Queue a request.

@@ -68,6 +68,8 @@ class Worker:
         """Of steps since the last event or scrape: a step without news does not wake the event loop."""
         self._observing = threading.Lock()
         self._subscribers: dict[int, _Subscriber] = {}
+        self._late: dict[int, Request] = {}
+        """Sentences of texts that have begun, for which the queue has no place yet."""
         self._ids = itertools.count(1)
         self._thread = threading.Thread(target=self._run, name=f"engine-{name}", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -86,19 +88,29 @@ class Worker:
         """How much the engine has to do, and what it did goes to the metrics; from any thread."""
         self._observe_steps()
         load = self._engine.load()
-        return replace(load, num_waiting={**load.num_waiting, "step": self._num_unseen()})
+        return replace(load, num_waiting={**load.num_waiting, "step": self._num_unseen(), "queue": len(self._late)})
 
     def check_room(self) -> None:
-        """Before a text is begun.
+        """Before a text is begun. Sentences of one that has begun wait for a place in the queue.
+
+        If they were refused, the work on the text's others would be vain, and under load clients that try again would
+        keep the engine busy with work that nobody gets.
 
         Raises:
-            QueueFullError: the queue is nearly full.
+            QueueFullError: the queue is full.
         """
-        self._engine.check_room(self._num_unseen())
+        if not self.has_room:
+            raise self._engine.refusal()
+
+    @property
+    def has_room(self) -> bool:
+        """Whether another text may begin."""
+        return not self._late and self._engine.num_free_places(self._num_unseen()) > 0
 
     def _num_unseen(self) -> int:
         """Requests that came during the step that is under way; all of them, while an engine hangs."""
-        return max(0, len(self._subscribers) - self._engine.num_running - self._engine.num_waiting)
+        num_known = self._engine.num_running + self._engine.num_waiting + len(self._late)
+        return max(0, len(self._subscribers) - num_known)
 
     def is_healthy(self, stall_seconds: float) -> bool:
         """Whether the engine's thread lives and, where it has work, has moved within that time."""
@@ -153,8 +165,9 @@ class Worker:
         )
         if not self._subscribers:
             self._moved_seconds = time.monotonic()
+        self._late[request.id] = request
         subscriber = self._subscribers[request.id] = _Subscriber(request)
-        self._inbox.put(_Submit(request))
+        self._submit_late()
         is_over = False
         try:
             while not is_over:
@@ -165,10 +178,17 @@ class Worker:
                 yield event
         finally:
             self._subscribers.pop(request.id, None)
-            if not is_over:
+            if not is_over and self._late.pop(request.id, None) is None:
                 self._inbox.put(_Cancel(request.id))
-                if not subscriber.is_settled:
-                    self._count_failure(subscriber, reason_to_leave(deadline_seconds))
+            self._submit_late()
+            if not is_over and not subscriber.is_settled:
+                self._count_failure(subscriber, reason_to_leave(deadline_seconds))
+
+    def _submit_late(self) -> None:
+        """First come, first served; whenever a request came, or one left that was counted."""
+        num_places = self._engine.num_free_places(self._num_unseen())
+        for request_id in list(itertools.islice(self._late, max(0, num_places))):
+            self._inbox.put(_Submit(self._late.pop(request_id)))
 
     def _run(self) -> None:
         try:
@@ -195,6 +215,8 @@ class Worker:
                 return False
             if isinstance(command, _Cancel):
                 self._engine.cancel(command.request_id)
+                if self._late:
+                    self._on_loop(self._submit_late)
             else:
                 self._submit(command.request)
 
@@ -222,6 +244,7 @@ class Worker:
                 self._observe_failure(event, subscriber)
 
     def _fail_all(self, error: Exception) -> None:
+        self._late.clear()
         self._deliver([FailedEvent(request_id, error) for request_id in self._subscribers])
 
     def _on_loop(self, function: Callable[..., None], *arguments: object) -> None:

@@ -26,7 +26,7 @@ class Idle:
     def load(self) -> EngineLoad:
         return EngineLoad(
             num_running=self.num_running,
-            num_waiting={"rows": 0, "encoder": 0, "step": 0},
+            num_waiting={"rows": 0, "encoder": 0, "step": 0, "queue": 0},
             queue_limit=8,
             cache_usage={"self": 0.0, "cross": 0.0},
             num_rows={"encode": 0, "decode": 2},

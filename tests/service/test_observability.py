@@ -152,7 +152,7 @@ def known_label_values() -> dict[str, set[str]]:
     return {
         "model": {"exact", "small"},
         "reason": reasons
-        | {"CANCELLED", "INTERNAL", "rows", "encoder", "step", "beam", "cancelled", "deadline", "failed"},
+        | {"CANCELLED", "INTERNAL", "rows", "encoder", "step", "queue", "beam", "cancelled", "deadline", "failed"},
         "grpc_method": methods | {"unknown"},
         "grpc_service": {service.full_name for service in (*SERVICES, *OTHER_SERVICES)} | {"unknown"},
         "grpc_type": {"unary", "server_stream", "bidi_stream", "unknown"},

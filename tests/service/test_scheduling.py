@@ -112,16 +112,11 @@ def test_a_step_that_would_end_too_late_is_not_run() -> None:
     assert clock.now == 3.0
 
 
-def test_what_is_left_of_the_queue_is_for_texts_that_have_begun() -> None:
+def test_places_are_what_is_left_of_the_queue() -> None:
     engine, _ = make_engine(max_rows=4, max_waiting=16)
     for number in range(13):
-        engine.check_room(0)
         engine.submit(request(number, [1]))
-    with pytest.raises(QueueFullError):
-        engine.check_room(1)
-    engine.submit(request(13, [1]))
-    with pytest.raises(QueueFullError):
-        engine.check_room(0)
-    for number in range(14, 16):
-        engine.submit(request(number, [1]))
-    assert engine.num_waiting == 16
+    assert engine.num_free_places(0) == 3
+    assert engine.num_free_places(2) == 1
+    engine.step()
+    assert engine.num_free_places(0) == 7

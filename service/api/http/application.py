@@ -83,15 +83,20 @@ def is_api(path: str) -> bool:
 
 async def _too_many(scope: Scope, receive: Receive, send: Send) -> None:
     error = TooManyConnectionsError("all connections of the HTTP port are in use", RETRY_SECONDS)
-    await status_response(HttpError.of(error, 503))(scope, receive, send)
+    await _told(scope["path"], HttpError.of(error, 503))(scope, receive, send)
 
 
 async def _answer_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    path = request.url.path
+    path = request.scope["path"]
     if not is_api(path):
         hint = ": try /, /openapi.json, /metrics, /livez, /readyz" if error.status_code == 404 else ""
         return PlainTextResponse(f"{error.detail}{hint}\n", error.status_code, error.headers)
     failure = HttpError.of(UnknownMethodError(f"{error.detail}; {OPENAPI} lists what there is"), error.status_code)
     failure.headers.update(error.headers or {})
-    return error_response(failure) if path in libretranslate.PATHS else status_response(failure)
+    return _told(path, failure)
+
+
+def _told(path: str, error: HttpError) -> Response:
+    """As clients of that path expect it."""
+    return error_response(error) if path in libretranslate.PATHS else status_response(error)

@@ -121,6 +121,23 @@ def test_requests_that_follow_each_other_are_all_answered(server: Server) -> Non
     assert told.count(b'"katu"') == 3
 
 
+def test_answers_do_not_wait_for_acknowledgements(server: Server) -> None:
+    with connected(server):
+        eventually(lambda: len(server._http._state.connections) == 1)
+        [connection] = server._http._state.connections
+        accepted = connection.transport.get_extra_info("socket")
+        assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 1
+
+
+@pytest.mark.parametrize("host", [b"[::", b"a b", b"\xff", b"x" * 3000, b"a:b:c"])
+def test_no_host_is_our_fault(server: Server, host: bytes) -> None:
+    for target in (b"/v1/none", b"/none", b"/", b"http://[/v1/models"):
+        with connected(server) as strange:
+            strange.sendall(b"GET %s HTTP/1.1\r\nConnection: close\r\nHost: %s\r\n\r\n" % (target, host))
+            told = b"".join(iter(lambda connection=strange: connection.recv(1 << 16), b""))
+        assert told.split()[1] in (b"200", b"400", b"404")
+
+
 def test_nonsense_after_an_answer_is_no_news(server: Server, caplog: pytest.LogCaptureFixture) -> None:
     with connected(server) as strange:
         strange.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")

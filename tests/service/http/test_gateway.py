@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from typing import Any
 
@@ -24,7 +25,7 @@ def test_a_translation_is_that_of_grpc(server: Server) -> None:
     options = {"beamSize": 3, "numHypotheses": 2}
     wanted = {"scores": True, "tokenLogProbs": True, "alignment": True}
     asked = {**CAT, "decoding": options, "return_options": wanted}
-    answer = ask(server, "/v1/translate", asked, headers={"X-Request-Id": "order-66", "traceparent": TRACE})
+    answer = ask(server, "/v1/translate", asked, headers={"X-Request-Id": "order-66"})
     assert (answer.status, answer.headers["content-type"]) == (200, "application/json")
     assert (answer.headers["x-request-id"], answer.headers["cache-control"]) == ("order-66", "no-store")
     with grpc.insecure_channel(server.grpc_address) as channel:
@@ -34,6 +35,13 @@ def test_a_translation_is_that_of_grpc(server: Server) -> None:
     assert json_format.ParseDict(answer.json, pb.TranslateResponse()) == expected
     assert answer.json["results"][0]["hypotheses"][0]["text"] == "katu mak"
     assert answer.json["results"][0]["hypotheses"][0]["protectedSpans"] == []
+
+
+def test_a_call_is_found_in_logs_by_the_callers_ids(server: Server, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG, logger="service.rpc"):
+        ask(server, "/v1/translate", CAT, headers={"X-Request-Id": "order-67", "traceparent": TRACE})
+    [line] = [record for record in caplog.records if "Translate OK" in record.getMessage()]
+    assert line.__dict__["trace_id"] == TRACE.split("-")[1]
 
 
 def test_pairs_are_scored_and_explained(server: Server) -> None:

@@ -1,0 +1,59 @@
+"""Between the event loop and the engine: sentences of texts that have begun are not refused."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from service.engine.worker import Worker
+from service.errors import QueueFullError
+from service.metrics.families import Metrics
+from service.request import DecodingOptions, FinishedEvent
+from tests.service.engines import make_engine
+from tests.service.toy import END, toy_translation
+from tests.service.waiting import eventually
+
+
+def worker_with(max_rows: int, max_waiting: int) -> Worker:
+    engine, _ = make_engine(max_rows, max_waiting)
+    return Worker("toy", engine, Metrics("test"), lambda: None)
+
+
+async def translate(worker: Worker, source: list[int]) -> list[int]:
+    async for event in worker.translate((*source, END), DecodingOptions(32), None):
+        assert isinstance(event, FinishedEvent)
+        return [token for token in event.translations[0].token_ids if token != END]
+    raise AssertionError("nothing came")
+
+
+async def test_sentences_wait_for_a_place_where_another_text_is_refused() -> None:
+    worker = worker_with(max_rows=1, max_waiting=2)
+    sources = [[5 + number, 7] for number in range(12)]
+    running = [asyncio.create_task(translate(worker, source)) for source in sources]
+    await asyncio.sleep(0)  # the engine has not been started: all of them are on their way
+    assert worker.load().num_waiting["queue"] == 10
+    assert not worker.has_room
+    with pytest.raises(QueueFullError):
+        worker.check_room()
+    running[5].cancel()
+    worker.start()
+    answers = await asyncio.gather(*running, return_exceptions=True)
+    assert isinstance(answers.pop(5), asyncio.CancelledError)
+    del sources[5]
+    assert answers == [toy_translation((*source, END)) for source in sources]
+    await eventually(lambda: worker.has_room)
+    assert worker.num_unfinished == 0
+    await worker.stop()
+
+
+async def test_places_that_cancelled_sentences_leave_are_taken() -> None:
+    worker = worker_with(max_rows=1, max_waiting=2)
+    first, second, *late = [asyncio.create_task(translate(worker, [5, 7])) for _ in range(4)]
+    await asyncio.sleep(0)
+    first.cancel()
+    second.cancel()
+    await asyncio.sleep(0)
+    worker.start()
+    assert len(await asyncio.gather(*late)) == 2
+    await worker.stop()
