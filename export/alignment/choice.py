@@ -12,6 +12,7 @@ import itertools
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import msgspec
 import numpy as np
@@ -26,7 +27,7 @@ MAX_EXPLAINED = 500
 """Pairs that heads are measured on; all of them teach Model 1."""
 MIN_LINKS = 50
 """With fewer, chance would choose."""
-SHIFTS = (0, 1)
+SHIFTS: tuple[Literal[0, 1], ...] = (0, 1)
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,8 @@ def compare(bundle: Bundle, pairs: Sequence[HeldOutPair]) -> Comparison | None:
         None where there is nothing to choose: a model without attention, or fewer than MIN_LINKS reference links.
     """
     known = references(bundle, pairs)
-    places = np.unique(np.linspace(0, len(known) - 1, MAX_EXPLAINED, dtype=int)) if known else []
+    num_measured = min(MAX_EXPLAINED, len(known))
+    places = np.unique(np.linspace(0, len(known) - 1, num_measured, dtype=np.int64))
     known = [known[int(place)] for place in places]  # from all over them, for files may follow each other
     num_anchors, num_words = sum(len(one.anchors) for one in known), sum(len(one.words) for one in known)
     if num_anchors + num_words < MIN_LINKS:

@@ -45,18 +45,28 @@ CROSS = np.zeros((2, 2, 4, 5))
 """Layers, heads, three target tokens and the end, three source tokens after one of language, the end."""
 for _row, _column in enumerate((3, 2, 1)):
     CROSS[0, 0, _row, _column] = 1.0  # looks when it predicts
-    CROSS[0, 1, _row + 1, _column] = 1.0  # looks when it reads
+    CROSS[0, 1, _row + 1, _column] = 1.5  # looks when it reads
     CROSS[1, :, _row, 0] = 1.0
-REVERSED = [(2, 0), (1, 1), (0, 2)]
+REVERSED, LATE = [(2, 0), (1, 1), (0, 2)], [(2, 0), (2, 1), (1, 2)]
 
 
 @pytest.mark.parametrize(
-    "alignment", [Alignment(layer=0, head=0), Alignment(layer=0, head=1, shift=1), Alignment(layer=0), Alignment()]
+    ("alignment", "expected", "weight"),
+    [
+        (Alignment(layer=0, head=0), REVERSED, 1.0),
+        (Alignment(layer=0, head=1, shift=1), REVERSED, 1.5),
+        (Alignment(layer=0), LATE, 0.75),
+        (Alignment(), LATE, 0.375),
+        (Alignment(shift=1), REVERSED, 0.375),
+        (None, [(0, 0), (0, 1), (0, 2)], 0.0),
+    ],
 )
-def test_links_are_those_of_the_chosen_attention(alignment: Alignment) -> None:
-    links = [(link.source_index, link.target_index) for link in align(CROSS, alignment, num_prefix_tokens=1)]
-    assert (links == REVERSED) == (alignment.head is not None)
-    assert len(links) == 3
+def test_links_are_those_of_the_chosen_attention(
+    alignment: Alignment | None, expected: list[tuple[int, int]], weight: float
+) -> None:
+    links = align(CROSS, alignment, num_prefix_tokens=1)
+    assert [(link.source_index, link.target_index) for link in links] == expected
+    assert links[-1].weight == weight
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,8 @@ from export.writer import ExportOptions, export
 from service.bundle.bundle import Bundle
 from service.bundle.runtime import Runtime
 from service.request import DecodingOptions
+from tests.conftest import Serve
+from tests.export.attended import check_recurrent
 from tests.export.test_export import WORDS, random_sources
 from tests.training.test_rnn import FAMILIES, SMALL
 from training.checkpoint import Checkpoint
@@ -50,7 +52,7 @@ def make_checkpoint(scale: float = 2.0, **changes: object) -> Checkpoint:
 @pytest.mark.parametrize(
     "family", [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in FAMILIES]
 )
-def test_every_family_decodes_as_pytorch_does(family: str, tmp_path: Path) -> None:
+async def test_every_family_decodes_and_attends_as_pytorch_does(family: str, tmp_path: Path, serve: Serve) -> None:
     checkpoint = make_checkpoint(**FAMILIES[family])
     manifest = export(checkpoint, tmp_path / "bundle", ExportOptions())
     parity = manifest.parity
@@ -68,6 +70,8 @@ def test_every_family_decodes_as_pytorch_does(family: str, tmp_path: Path) -> No
     for source, translations in zip(sources[:6], found, strict=True):
         beams = beam_search(next_log_probs(model, source), BeamSettings(3, 12, 3))
         assert [translation.token_ids for translation in translations] == [beam.token_ids for beam in beams]
+    has_attention = FAMILIES[family]["decoder"] != "context"
+    await check_recurrent(serve, tmp_path / "bundle", checkpoint, WORDS[3:14], has_attention)
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def places(maps: object) -> list[tuple[int, int, int]]:
 
 
 async def attend(channel: grpc.aio.Channel, **fields: object) -> pb.AttendResponse:
-    request = pb.AttendRequest(model_selection=EXACT, **{"source": SOURCE, **fields})
+    request = pb.AttendRequest(**{"model_selection": EXACT, "source": SOURCE, **fields})
     response: pb.AttendResponse = await pb_grpc.TranslationServiceStub(channel).Attend(request)
     return response
 
@@ -114,47 +114,34 @@ async def test_encodings_are_alike_where_context_is(serve: Serve, model: str) ->
     assert 0.3 < cosine < 0.9999
 
 
-@pytest.mark.parametrize(
-    ("fields", "field", "told"),
-    [
-        ({"kinds": [CROSS, 9]}, "kinds[1]", "9 is no kind of attention"),
-        ({"kinds": [pb.ATTENTION_KIND_UNSPECIFIED]}, "kinds[0]", "0 is no kind"),
-        ({"layer": 2}, "layer", "2 is out of range; limits 0 to 1"),
-        ({"head": -1}, "head", "-1 is out of range; limits 0 to 3"),
-        ({"source": " "}, "source", "0 tokens; limits 1 to 31"),
-        ({"target": "hun " * 40}, "target", "40 tokens; limits 1 to 32"),
-    ],
-)
-async def test_what_is_wrong_is_named(serve: Serve, fields: dict[str, object], field: str, told: str) -> None:
-    async with serve() as (_, channel):
-        with pytest.raises(grpc.aio.AioRpcError) as raised:
-            await attend(channel, **fields)
-    assert raised.value.code() == grpc.StatusCode.INVALID_ARGUMENT
-    [violation] = detail(raised.value, error_details_pb2.BadRequest).field_violations
-    assert violation.field == field
-    assert told in violation.description
+WRONG: list[tuple[dict[str, object], str, str]] = [
+    ({"kinds": [CROSS, 9]}, "kinds[1]", "9 is no kind of attention"),
+    ({"kinds": [pb.ATTENTION_KIND_UNSPECIFIED]}, "kinds[0]", "0 is no kind"),
+    ({"layer": 2}, "layer", "2 is out of range; limits 0 to 1"),
+    ({"head": -1}, "head", "-1 is out of range; limits 0 to 3"),
+    ({"source": " "}, "source", "0 tokens; limits 1 to 31"),
+    ({"target": "hun " * 40}, "target", "40 tokens; limits 1 to 32"),
+]
+TOO_LARGE: list[tuple[dict[str, object], str, str]] = [
+    ({}, "kinds", "bytes; limit 2000: ask for fewer of them, or for one layer or head"),
+    ({"kinds": [CROSS], "layer": 0, "head": 0, "return_encodings": True}, "return_encodings", "bytes; limit 2000: ask"),
+]
 
 
-@pytest.mark.parametrize(
-    ("limit", "fields", "field"),
-    [
-        (2000, {}, "kinds"),
-        (2000, {"kinds": [CROSS], "layer": 0, "head": 0, "return_encodings": True}, "return_encodings"),
-    ],
-)
-async def test_an_answer_that_clients_would_not_take_is_refused(
-    serve: Serve, monkeypatch: pytest.MonkeyPatch, limit: int, fields: dict[str, object], field: str
+async def test_what_is_wrong_or_would_be_too_large_for_clients_is_named(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(attention, "MAX_RESPONSE_BYTES", limit)
+    monkeypatch.setattr(attention, "MAX_RESPONSE_BYTES", 2000)
     async with serve() as (_, channel):
-        with pytest.raises(grpc.aio.AioRpcError) as raised:
-            await attend(channel, **fields)
+        for fields, field, told in (*WRONG, *TOO_LARGE):
+            with pytest.raises(grpc.aio.AioRpcError) as raised:
+                await attend(channel, **fields)
+            assert raised.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+            [violation] = detail(raised.value, error_details_pb2.BadRequest).field_violations
+            assert violation.field == field
+            assert told in violation.description
         fits = await attend(channel, kinds=[CROSS], layer=0, head=0)
-    assert raised.value.code() == grpc.StatusCode.INVALID_ARGUMENT
-    [violation] = detail(raised.value, error_details_pb2.BadRequest).field_violations
-    assert violation.field == field
-    assert "bytes; limit 2000: ask for fewer" in violation.description
-    assert fits.ByteSize() <= limit
+    assert fits.ByteSize() <= 2000
 
 
 async def test_the_library_gives_arrays(serve: Serve) -> None:
@@ -173,7 +160,7 @@ async def test_the_library_gives_arrays(serve: Serve) -> None:
     assert [link.weight for link in found.alignment] == [link.weight for link in response.alignment]
     np.testing.assert_allclose(found.means["decoder"], found.maps["decoder"].mean(axis=(0, 1)), atol=1e-6)
     np.testing.assert_allclose(layer.maps["cross"], found.maps["cross"][1:], atol=1e-6)
-    assert found.labels("cross")[1] == ["big", "dog", "sees", "%s", "cat", "</s>"]
+    assert found.labels("cross")[1] == ["big", "dog", "sees", "▁", "%s", "cat", "</s>"]
     assert found.labels("decoder")[1][0] == "<s>"
 
 
