@@ -1,4 +1,4 @@
-"""python -m tests.web.rnn_bundle DIR: a small RNN with Bahdanau's attention, its weights random, to look at beside others."""
+"""python -m tests.web.rnn_bundle DIR: a small RNN with Bahdanau's attention, its weights random, to look at."""
 
 from __future__ import annotations
 

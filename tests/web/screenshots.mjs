@@ -10,7 +10,7 @@ import { startService } from "./service.mjs";
 const ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
 const SENTENCE = "The children are playing in the garden.";
 const IMAGES = path.resolve(import.meta.dirname, "../../docs/images");
-const DESK = { width: 1160, height: 1340 };
+const DESK = { width: 1160, height: 1180 };
 
 const running = process.env.SEQ2SERVE_PAGE;
 const service = running ? { url: running, stop: () => {} } : await startService();
@@ -48,7 +48,7 @@ try {
     await page.check('input[value="ATTENTION_KIND_ENCODER_SELF"]');
     await page.hover(".arcs .token:nth-child(4)");
   });
-  await picture("compare", "compare", { viewport: { width: 1160, height: 1380 } }, (page) => compare(page, "bank"));
+  await picture("compare", "compare", { viewport: { width: 1160, height: 1240 } }, (page) => compare(page, "bank"));
   await picture("phone", "translate", { locale: "ko-KR", viewport: { width: 390, height: 844 } }, async (page) => {
     await page.selectOption("#translate-picker .direction", { label: "한국어 → 영어" });
     await translate(page, "저는 매일 아침 커피를 마십니다.");

@@ -1,4 +1,4 @@
-"""The page's files hold together: what they name exists, both languages say the same, nothing is written that its policy forbids.
+"""The page's files hold together: what they name exists, both languages say the same, its policy forbids nothing of it.
 
 What a person sees of it is tested in Chromium, by `make web-test`.
 """
@@ -16,7 +16,9 @@ import service.api.http.assets as assets_module
 ASSETS = Path(assets_module.__file__).with_name("assets")
 PAGE = (ASSETS / "index.html").read_text(encoding="utf-8")
 SCRIPTS = {path.name: path.read_text(encoding="utf-8") for path in ASSETS.glob("*.js")}
-WORDS = {language: json.loads((ASSETS / f"words.{language}.json").read_text(encoding="utf-8")) for language in ("en", "ko")}
+WORDS = {
+    language: json.loads((ASSETS / f"words.{language}.json").read_text(encoding="utf-8")) for language in ("en", "ko")
+}
 MOST_LINES = 300
 SENTENCE = re.compile(r'"([a-z]+(?:\.[A-Za-z]+)+)"')
 BUILT = re.compile(r"error\.\d+|export\.(?:save|copy)As|kind\.\w+\.says")
@@ -27,7 +29,9 @@ def test_every_file_is_reached_from_the_page_and_exists() -> None:
     reached = set(re.findall(r'(?:src|href)="assets/([^"]+)"', PAGE))
     waiting = list(reached)
     while waiting:
-        for name in re.findall(r'^(?:import|export) .*from "\./([^"]+)";$', SCRIPTS.get(waiting.pop(), ""), re.MULTILINE):
+        for name in re.findall(
+            r'^(?:import|export) .*from "\./([^"]+)";$', SCRIPTS.get(waiting.pop(), ""), re.MULTILINE
+        ):
             if name not in reached:
                 reached.add(name)
                 waiting.append(name)
