@@ -23,7 +23,7 @@ from export.parity import (
     run_engine,
 )
 from service.bundle.bundle import Bundle
-from service.bundle.manifest import Parity
+from service.bundle.provenance import Parity
 from service.request import DecodingOptions, Picture
 from training.captioning.model import Captioner
 from training.captioning.pictures import Pixels, normalised

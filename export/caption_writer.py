@@ -22,11 +22,10 @@ from service.bundle.manifest import (
     Files,
     Limits,
     Manifest,
-    Parity,
-    Training,
     VocabularySpec,
     describe_file,
 )
+from service.bundle.provenance import Parity, Training
 from service.bundle.runtime import Runtime
 from training.captioning.checkpoint import CaptionCheckpoint
 from training.captioning.efficientnet import MEAN, STD

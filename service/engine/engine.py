@@ -86,9 +86,14 @@ class Engine:
             last_step_timestamp=self._last_timestamp,
         )
 
+    @property
+    def max_waiting(self) -> int:
+        """Requests that the queue holds."""
+        return self._scheduler.max_waiting
+
     def num_free_places(self, num_unseen: int) -> int:
         """How many more requests may wait; from any thread. `num_unseen` are on their way into the queue."""
-        return self._scheduler.max_waiting - self._scheduler.num_waiting - num_unseen
+        return self.max_waiting - self._scheduler.num_waiting - num_unseen
 
     def refusal(self) -> QueueFullError:
         """What is told while there is no place."""

@@ -69,7 +69,7 @@ class Worker:
         self._observing = threading.Lock()
         self._subscribers: dict[int, _Subscriber] = {}
         self._late: dict[int, Request] = {}
-        """Sentences of texts that have begun, for which the queue has no place yet."""
+        """Sentences of texts that have begun, for which the queue has no place yet; at most as many as it holds."""
         self._ids = itertools.count(1)
         self._thread = threading.Thread(target=self._run, name=f"engine-{name}", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -160,7 +160,15 @@ class Worker:
             raise EngineError("the engine stopped; see the server's log")
         if not self._is_accepting:
             raise ShuttingDownError
+<<<<<<< HEAD
         request = Request(next(self._ids), source, decoding, time.monotonic(), deadline_seconds, priority, is_streaming)
+=======
+        if len(self._late) >= self._engine.max_waiting:  # of texts that began in one moment
+            raise self._engine.refusal()
+        request = Request(
+            next(self._ids), source_ids, decoding, time.monotonic(), deadline_seconds, priority, is_streaming
+        )
+>>>>>>> main
         if not self._subscribers:
             self._moved_seconds = time.monotonic()
         self._late[request.id] = request

@@ -28,14 +28,16 @@ async def translate(worker: Worker, source: list[int]) -> list[int]:
 
 
 async def test_sentences_wait_for_a_place_where_another_text_is_refused() -> None:
-    worker = worker_with(max_rows=1, max_waiting=2)
-    sources = [[5 + number, 7] for number in range(12)]
+    worker = worker_with(max_rows=1, max_waiting=4)
+    sources = [[5 + number, 7] for number in range(8)]
     running = [asyncio.create_task(translate(worker, source)) for source in sources]
     await asyncio.sleep(0)  # the engine has not been started: all of them are on their way
-    assert worker.load().num_waiting["queue"] == 10
+    assert worker.load().num_waiting["queue"] == 4
     assert not worker.has_room
     with pytest.raises(QueueFullError):
         worker.check_room()
+    with pytest.raises(QueueFullError):  # as many are late as the queue holds
+        await translate(worker, [5, 7])
     running[5].cancel()
     worker.start()
     answers = await asyncio.gather(*running, return_exceptions=True)
