@@ -160,15 +160,9 @@ class Worker:
             raise EngineError("the engine stopped; see the server's log")
         if not self._is_accepting:
             raise ShuttingDownError
-<<<<<<< HEAD
-        request = Request(next(self._ids), source, decoding, time.monotonic(), deadline_seconds, priority, is_streaming)
-=======
         if len(self._late) >= self._engine.max_waiting:  # of texts that began in one moment
             raise self._engine.refusal()
-        request = Request(
-            next(self._ids), source_ids, decoding, time.monotonic(), deadline_seconds, priority, is_streaming
-        )
->>>>>>> main
+        request = Request(next(self._ids), source, decoding, time.monotonic(), deadline_seconds, priority, is_streaming)
         if not self._subscribers:
             self._moved_seconds = time.monotonic()
         self._late[request.id] = request
