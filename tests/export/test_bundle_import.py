@@ -33,7 +33,10 @@ def assert_close_to_half_a_step(weights: dict[str, torch.Tensor], expected: dict
     "model",
     [
         {},
-        {"tie_embeddings": False, "output_bias": True, "positions": "learned", "norm": "post"},
+        pytest.param(
+            {"tie_embeddings": False, "output_bias": True, "positions": "learned", "norm": "post"},
+            marks=pytest.mark.slow,
+        ),
         pytest.param(
             {"positions": "rotary", "activation": "swiglu", "normalization": "rms", "num_key_value_heads": 2},
             marks=pytest.mark.slow,
@@ -54,6 +57,7 @@ def test_weights_come_back(tmp_path: Path, model: dict[str, object]) -> None:
     assert_close_to_half_a_step(found.weights, checkpoint.weights)
 
 
+@pytest.mark.slow
 def test_it_is_refused_by_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     export(make_transformer(1), tmp_path / "float", ExportOptions())
     export(RNN, tmp_path / "rnn", ExportOptions(precision="int8"))

@@ -69,7 +69,10 @@ def test_onnx_equals_pytorch_token_for_token_on_the_bundled_architecture(tmp_pat
     assert decode_with_engine(bundle, sources, 100) == expected
 
 
-@pytest.mark.parametrize("precision", ["float32", "float16", "int8"])
+SLOW_PRECISIONS = [pytest.param(precision, marks=pytest.mark.slow) for precision in ("float32", "float16")]
+
+
+@pytest.mark.parametrize("precision", [*SLOW_PRECISIONS, "int8"])
 def test_every_precision_and_post_norm(tmp_path: Path, precision: str, runtime: Runtime) -> None:
     shape = {"norm": "post", "num_encoder_layers": 1, "num_decoder_layers": 2, "model_size": 64, "num_heads": 8}
     checkpoint = make_checkpoint(3, **shape)

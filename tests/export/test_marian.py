@@ -103,7 +103,7 @@ def test_padding_has_a_share_of_the_probability_and_is_never_said(imported: Impo
             assert float(log_probs[index]) == pytest.approx(float(expected[number]), abs=1e-4)
 
 
-@pytest.mark.parametrize(("name", "alpha"), [("shared", 1.0), ("separate", 0.4)])
+@pytest.mark.parametrize(("name", "alpha"), [("shared", 1.0), pytest.param("separate", 0.4, marks=pytest.mark.slow)])
 def test_the_served_engine_translates_as_transformers_does(name: str, alpha: float, tmp_path: Path) -> None:
     directory, bundle_directory = tmp_path / "marian", tmp_path / "bundle"
     theirs = write_marian(directory, **MODELS[name])  # type: ignore[arg-type]

@@ -23,7 +23,7 @@ from training.search import BeamSettings, beam_search, greedy, next_log_probs
 from training.vocabulary import BEGIN_ID, END_ID, Vocabulary, VocabularySettings
 
 LONGEST = 30
-SLOW = ("copied", "deep bahdanau", "local")
+SLOW = ("copied", "deep bahdanau", "local", "context", "dot", "concat", "padded")
 """What else they are made of is in the others: together all take too long."""
 
 
@@ -78,7 +78,7 @@ async def test_every_family_decodes_and_attends_as_pytorch_does(family: str, tmp
     ("family", "precision"),
     [
         ("bahdanau", "int8"),
-        ("general", "float16"),
+        pytest.param("general", "float16", marks=pytest.mark.slow),
         pytest.param("bahdanau", "float16", marks=pytest.mark.slow),
         pytest.param("general", "int8", marks=pytest.mark.slow),
     ],

@@ -22,7 +22,7 @@ MODERN: dict[str, object] = {"normalization": "rms", "activation": "swiglu", "po
     ("precision", "changes"),
     [
         ("float32", {**MODERN, "num_key_value_heads": 2, "num_decoder_layers": 2}),
-        ("int8", {**MODERN, "num_key_value_heads": 2, "norm": "post"}),
+        pytest.param("int8", {**MODERN, "num_key_value_heads": 2, "norm": "post"}, marks=pytest.mark.slow),
         pytest.param(
             "float16",
             {"normalization": "rms", "activation": "gelu", "positions": "learned", "num_key_value_heads": 1},

@@ -82,7 +82,8 @@ async def work(server: Server, channel: grpc.aio.Channel, brake: threading.Event
     brake.set()
     brake.clear()
     await eventually(lambda: worker.load().num_running == 4)
-    during = await asyncio.to_thread(scrape, server)
+    with server.models.get("exact", "").explaining():
+        during = await asyncio.to_thread(scrape, server)
     gone.cancel()
     with pytest.raises(grpc.aio.AioRpcError):
         await late

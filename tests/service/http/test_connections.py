@@ -15,6 +15,7 @@ import pytest
 
 from service.api.http.connection import NUM_RESERVED
 from service.api.server import Server
+from service.api.text_translation import StreamedText
 from tests.service.http.serving import Run, ask, eventually, handled, num_unfinished
 
 CAT = {"texts": ["cat"], "modelSelection": {"model": "exact"}}
@@ -99,9 +100,9 @@ def test_a_client_that_reads_nothing_is_given_up(server: Server, monkeypatch: py
     model = server.models.get("exact", "")
     before = handled(server, "TranslateStream", "CANCELLED", "server_stream")
 
-    async def endless(*_: object) -> AsyncIterator[str]:
+    async def endless(*_: object) -> AsyncIterator[StreamedText]:
         while True:
-            yield "x" * 10_000
+            yield StreamedText("x" * 10_000)
 
     monkeypatch.setattr(model, "stream", endless)
     monkeypatch.setattr(model, "translating", lambda _: model)

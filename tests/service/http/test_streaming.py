@@ -15,6 +15,7 @@ import pytest
 
 from service.api.in_process import MAX_UNREAD_MESSAGES, Call, CallContext
 from service.api.server import Server
+from service.api.text_translation import StreamedText
 from service.pb.seq2serve.v1 import translation_service_pb2 as pb
 from tests.service.http.serving import ask, counted, eventually, handled, num_unfinished
 
@@ -47,15 +48,15 @@ def test_a_refusal_before_the_first_line_has_its_own_status(server: Server) -> N
 def test_a_failure_on_the_way_is_the_last_line(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     model = server.models.get("exact", "")
 
-    async def break_off(*_: object) -> AsyncIterator[str]:
-        yield "ka"
+    async def break_off(*_: object) -> AsyncIterator[StreamedText]:
+        yield StreamedText("ka")
         raise OSError("no such file")
 
     monkeypatch.setattr(model, "stream", break_off)
     monkeypatch.setattr(model, "translating", lambda _: model)
     answer = ask(server, STREAM, TEXT)
     first, last = [json.loads(line) for line in answer.body.splitlines()]
-    assert (answer.status, first) == (200, {"delta": {"text": "ka"}})
+    assert (answer.status, first["delta"]) == (200, {"text": "ka"})
     assert last["error"]["code"] == 13
     assert last["error"]["details"][0]["reason"] == "INTERNAL"
 
