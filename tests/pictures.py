@@ -22,6 +22,7 @@ from export.language_tags import without_tags
 from export.recurrence import BATCH_AXIS, Recurrence, write_recurrence
 from export.rnn import DecoderGraph, ExplainStep, StateLayout
 from export.write_graph import write_graph
+from export.writer import UNCHECKED
 from service.bundle.image_input import ImageInput
 from service.bundle.manifest import (
     IMAGE_SCHEMA_VERSION,
@@ -31,7 +32,7 @@ from service.bundle.manifest import (
     VocabularySpec,
     describe_file,
 )
-from service.bundle.provenance import Parity, Training
+from service.bundle.provenance import Training
 from training.model_settings import RnnSettings
 from training.recurrent_encoder import EncodedSource
 from training.rnn import Rnn
@@ -221,15 +222,7 @@ def _describe(model: PictureModel, parts: Exportable, directory: Path, vocabular
             unknown_id=UNKNOWN_ID,
         ),
         state=parts.state,
-        parity=Parity(
-            num_sentences=0,
-            identical_translations=0,
-            num_beams=0,
-            identical_beams=0,
-            max_log_prob_difference=0.0,
-            max_attention_difference=0.0,
-            reference="none",
-        ),
+        parity=UNCHECKED,
         training=Training(
             recipe={}, data="none", data_sha256="none", commit="none", steps=0, target_tokens=0, hours=0.0
         ),

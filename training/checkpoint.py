@@ -21,6 +21,28 @@ from training.vocabulary import Vocabulary
 FORMAT = 1
 
 
+def read_checkpoint(path: Path, format_: object, what: str) -> dict[str, Any]:
+    """What a file of this format holds; no code in it is executed.
+
+    Args:
+        path: of the file.
+        format_: what it says of itself.
+        what: it is, for the message.
+
+    Raises:
+        TrainingError: the file is missing, damaged or of another format.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise TrainingError(f"no checkpoint at {path}") from None
+    except Exception as error:  # torch.load raises whatever the damage leads to
+        raise TrainingError(f"{path} is not a readable checkpoint: {error}") from error
+    if not isinstance(content, dict) or content.get("format") != format_:
+        raise TrainingError(f"{path} is not a {what}")
+    return content
+
+
 @dataclass
 class Checkpoint:
     """A trained (or half-trained) model with its recipe and vocabularies."""
@@ -61,14 +83,7 @@ class Checkpoint:
         Raises:
             TrainingError: the file is missing, damaged or of another format.
         """
-        try:
-            content = torch.load(path, map_location="cpu", weights_only=True)
-        except FileNotFoundError:
-            raise TrainingError(f"no checkpoint at {path}") from None
-        except Exception as error:  # torch.load raises whatever the damage leads to
-            raise TrainingError(f"{path} is not a readable checkpoint: {error}") from error
-        if not isinstance(content, dict) or content.get("format") != FORMAT:
-            raise TrainingError(f"{path} is not a checkpoint of format {FORMAT}")
+        content = read_checkpoint(path, FORMAT, f"checkpoint of format {FORMAT}")
         return cls(
             recipe=parse_recipe(content["recipe"], str(path)),
             source_vocabulary=Vocabulary(_to_bytes(content["source_vocabulary"])),

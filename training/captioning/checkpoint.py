@@ -13,7 +13,7 @@ from torch import Tensor
 from training.atomic import new_file
 from training.captioning.model import Captioner
 from training.captioning.settings import CaptionRecipe, parse_caption_recipe
-from training.errors import TrainingError
+from training.checkpoint import read_checkpoint
 from training.vocabulary import Vocabulary
 
 FORMAT = "captions 1"
@@ -54,14 +54,7 @@ class CaptionCheckpoint:
         Raises:
             TrainingError: the file is missing, damaged or of another format.
         """
-        try:
-            content = torch.load(path, map_location="cpu", weights_only=True)
-        except FileNotFoundError:
-            raise TrainingError(f"no checkpoint at {path}") from None
-        except Exception as error:  # torch.load raises whatever the damage leads to
-            raise TrainingError(f"{path} is not a readable checkpoint: {error}") from error
-        if not isinstance(content, dict) or content.get("format") != FORMAT:
-            raise TrainingError(f"{path} is not a checkpoint of captions")
+        content = read_checkpoint(path, FORMAT, "checkpoint of captions")
         return cls(
             recipe=parse_caption_recipe(content["recipe"], str(path)),
             vocabulary=Vocabulary(content["vocabulary"].numpy().tobytes()),
