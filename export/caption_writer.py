@@ -13,7 +13,7 @@ from export.errors import ExportError
 from export.exportable import Exportable
 from export.language_tags import without_tags
 from export.model_card import model_card
-from export.stored_halves import rounded_to_halves, store_in_halves
+from export.stored_halves import fold_normalization, rounded_to_halves, store_in_halves
 from export.writer import UNCHECKED, ExportOptions, write_whole
 from service.bundle.bundle import Bundle
 from service.bundle.image_input import ImageInput
@@ -53,6 +53,7 @@ def export_captions(checkpoint: CaptionCheckpoint, directory: Path, options: Exp
 def _write(checkpoint: CaptionCheckpoint, options: ExportOptions, directory: Path) -> Manifest:
     trained = checkpoint.build_model()
     model = copy.deepcopy(trained)
+    fold_normalization(model)
     if options.precision == "float16":
         rounded_to_halves(model)
     exportable = take_apart_captioner(model)
