@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import onnx
 import pytest
 import torch
 from onnx import TensorProto
+from PIL import Image
 
 from export.__main__ import main
 from export.caption_parity import check_caption_parity, samples
@@ -16,11 +18,12 @@ from export.write_graph import write_graph
 from service.bundle.bundle import Bundle
 from service.bundle.manifest import load_manifest
 from service.bundle.runtime import Runtime
+from service.pictures.decoding import decode
 from service.request import DecodingOptions, Picture
 from tests import captioning
 from training.captioning.checkpoint import CaptionCheckpoint
 from training.captioning.efficientnet import ConvolutionBlock
-from training.captioning.pictures import normalised
+from training.captioning.pictures import normalised, to_pixels
 from training.captioning.search import greedy_captions
 from training.vocabulary import BEGIN_ID, END_ID
 
@@ -81,6 +84,17 @@ def test_pixels_are_normalised_as_in_training(directory: Path) -> None:
     pixels = np.random.default_rng(1).integers(0, 256, (2, 64, 96, 3), dtype=np.uint8)
     found = load_manifest(directory).image.normalized(list(pixels))
     np.testing.assert_allclose(found, normalised(pixels).numpy(), atol=1e-6)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA", "P", "L", "CMYK"])
+def test_pixels_are_decoded_as_in_training(mode: str) -> None:
+    values = np.random.default_rng(2).integers(0, 256, (90, 70, 4), dtype=np.uint8)
+    picture = Image.fromarray(values).convert(mode)
+    content = BytesIO()
+    picture.save(content, "JPEG" if mode == "CMYK" else "PNG")
+    with Image.open(BytesIO(content.getvalue())) as read:
+        expected = to_pixels(read, 64, 96)
+    np.testing.assert_array_equal(decode(content.getvalue(), 64, 96, 10_000), expected)
 
 
 def test_explained_attention_is_the_models(directory: Path, checkpoint: CaptionCheckpoint) -> None:
