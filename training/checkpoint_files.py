@@ -17,7 +17,7 @@ from training.recipe import TrainerSettings
 _STEP = re.compile(r"step-(\d+)\.pt$")
 
 
-class AnyRecipe(Protocol):
+class RunRecipe(Protocol):
     """What a checkpoint's recipe has in any case."""
 
     @property
@@ -40,7 +40,7 @@ class RunCheckpoint(Protocol):
     """Optimiser, schedule, place in the data. Empty once averaged."""
 
     @property
-    def recipe(self) -> AnyRecipe:
+    def recipe(self) -> RunRecipe:
         """How it was trained."""
         ...
 
