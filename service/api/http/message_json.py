@@ -20,8 +20,7 @@ from service.api.http.routes import Route
 from service.api.http.threads import Threads
 from service.errors import InvalidRequestError
 
-LONG_BYTES = 4 * 1024
-"""What is longer takes more than a few milliseconds."""
+LONG_BYTES = 16 * 1024
 MAX_DEPTH = 16
 """Of messages in a request."""
 Way: TypeAlias = tuple[str | int, ...]
