@@ -1,6 +1,6 @@
 """What the body of a LibreTranslate request says: JSON, or a form of either kind.
 
-Whoever sends a long one is known before it is read: looking for the key in it takes milliseconds, whatever it holds.
+Whoever sends a long one is known before it is read: looking for the key in it takes a millisecond, whatever it holds.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ MAX_FIELDS = 100
 MAX_KEY_BYTES, MAX_PART_HEADERS, MAX_PART_HEADER_BYTES = 1000, 8, 1024
 _BOUNDARY = re.compile(r"""boundary=(?:"([^"]{1,70})"|([^\s;"]{1,70}))""", re.IGNORECASE)
 _KEY_PART = re.compile(rb"\r\n(?:[^\r\n]{1,200}\r\n){0,8}\r\n([^\r\n]*)")
+_KEY_VALUE = re.compile(rb'\s{0,8}:\s{0,8}"([^"\\]{0,1000})"')
 _Scalar = str | int | float | bool | None
 
 
@@ -71,15 +72,14 @@ def fields_of(request: Request) -> dict[str, Any]:
     return _of_form(request.body) if request.media_type == _FORM else {}
 
 
-def key_of(request: Request) -> object:
-    """The API key alone, as `fields_of` would give it; None: there is none, or it is written in an unusual way.
-
-    Raises:
-        ParameterError: it cannot be understood.
-    """
-    if is_json(request):
-        return _understood(_read_json(request.body).api_key)
+def key_of(request: Request) -> str | None:
+    """The API key alone, as `fields_of` would give it; None: there is none, or it is written in an unusual way."""
     body = request.body
+    if is_json(request):
+        mark = b'"%s"' % KEY.encode()  # no string can hold it, its quotes would be escaped
+        begin = body.rfind(mark)
+        found = _KEY_VALUE.match(body, begin + len(mark)) if begin >= 0 else None
+        return found[1].decode(errors="replace") if found else None
     if request.media_type == _MULTIPART:
         mark = b'name="%s"' % KEY.encode()
         begin = body.find(mark)
