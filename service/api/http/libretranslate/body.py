@@ -66,7 +66,8 @@ def fields_of(request: Request) -> dict[str, Any]:
         ParameterError: it cannot be understood.
     """
     if is_json(request):
-        return {name: _understood(raw) for name, raw in msgspec.structs.asdict(_read_json(request.body)).items()}
+        values = {name: _understood(raw) for name, raw in msgspec.structs.asdict(_read_json(request.body)).items()}
+        return {name: value for name, value in values.items() if value is not None}
     if request.media_type == _MULTIPART:
         return _of_multipart(request)
     return _of_form(request.body) if request.media_type == _FORM else {}
