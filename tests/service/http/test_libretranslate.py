@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 import pytest
 from libretranslatepy import LibreTranslateAPI
 
+from service.api.http.libretranslate.detection import Candidate
 from service.api.server import Server
 from tests.service.http.serving import Run, ask, handled
 
@@ -156,6 +157,20 @@ def test_a_language_is_translated_into_itself(server: Server, change: dict[str, 
     one, many = ask(server, "/translate", asked).json, ask(server, "/translate", {**asked, "q": [text, text]}).json
     assert (one["translatedText"], one["alternatives"]) == (text, [])
     assert (many["translatedText"], many["alternatives"]) == ([text, text], [[], []])
+
+
+@pytest.mark.parametrize(("target", "source"), [("en", "en"), ("xx", "xx"), ("zz", "xx")])
+def test_the_likeliest_language_that_is_translated_is_taken(
+    server: Server, monkeypatch: pytest.MonkeyPatch, target: str, source: str
+) -> None:
+    """A short text may look like a language that nothing is translated from."""
+    found = [Candidate("xx", 60.0), Candidate("en", 40.0)]
+    monkeypatch.setattr("service.api.http.libretranslate.api.detect", lambda *_: found)
+    answer = ask(server, "/translate", {"q": "cat", "source": "auto", "target": target})
+    if target == "zz":
+        assert answer.json == {"error": f"no model translates from '{source}'; known: en"}
+    else:
+        assert answer.json["detectedLanguage"]["language"] == source
 
 
 @pytest.mark.parametrize("target", ["en", "xx"])

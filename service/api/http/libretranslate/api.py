@@ -85,11 +85,12 @@ class LibreTranslate:
         return _answer(translated, is_list, found, has_alternatives=num_alternatives > 0)
 
     async def _language_of(self, texts: Sequence[str], target: str, metadata: Metadata) -> Candidate:
-        """Of all of them together; what has no letters is in every language."""
-        text = "\n".join(texts)
-        best = (await self._detected(text, metadata))[0]
-        is_wordless = not any(character.isalpha() for character in text)
-        return Candidate(target, 0.0) if is_wordless and is_known(target, served_languages(self._models)) else best
+        """Of all of them together: the likeliest that is translated; what has no letters is in every language."""
+        text, languages = "\n".join(texts), served_languages(self._models)
+        candidates = await self._detected(text, metadata)
+        if not any(map(str.isalpha, text)) and is_known(target, languages):
+            return Candidate(target, 0.0)
+        return next((one for one in candidates if is_known(target, languages.get(one.language, ()))), candidates[0])
 
     async def _detect(self, asked: Parameters) -> list[dict[str, Any]]:
         texts, _ = asked.texts(self._settings.max_texts, self._settings.max_text_characters)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from service.api.http.libretranslate.language_names import LANGUAGE_NAMES
 from service.api.models import Models
@@ -28,7 +28,7 @@ def served_languages(models: Models) -> Languages:
     return {language: sorted(targets[language]) for language in sorted(targets)}
 
 
-def is_known(code: str, languages: Languages) -> bool:
+def is_known(code: str, languages: Iterable[str]) -> bool:
     """Whether a language, or the one that it is a variety of, is among them."""
     return any(f"{code}-".lower().startswith(f"{language}-".lower()) for language in languages)
 
