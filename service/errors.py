@@ -124,6 +124,12 @@ class TooManyConnectionsError(BusyError):
     reason = "TOO_MANY_CONNECTIONS"
 
 
+class TooManyConversionsError(BusyError):
+    """As many long messages are read and written for the HTTP port as may."""
+
+    reason = "TOO_MANY_CONVERSIONS"
+
+
 class QuotaExceededError(BusyError):
     """The client has used what it may use."""
 

@@ -26,6 +26,7 @@ def set_up_logging(settings: Settings) -> None:
     handler.addFilter(_add_request_id)
     # What it reports as errors are clients' faults, and what our own code raises never gets there.
     logging.getLogger("grpc._cython.cygrpc").setLevel(logging.CRITICAL)
+    logging.getLogger("python_multipart").setLevel(logging.CRITICAL)  # every form that is none
     logging.basicConfig(level=settings.log_level.upper(), handlers=[handler], force=True)
 
 

@@ -214,6 +214,18 @@ class InProcess:
         assert self._loop is not None
         return Call(self._wrapped[path], content, metadata, timeout_seconds, self._loop)
 
+    async def check(self, path: str, metadata: Metadata) -> None:
+        """Whether the caller may call an RPC now, for work that is none.
+
+        Raises:
+            ServiceError: it would be refused.
+        """
+        assert self._loop is not None
+        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._check(path, metadata), self._loop))
+
+    async def _check(self, path: str, metadata: Metadata) -> None:
+        self._edge.check(path, metadata)
+
     async def ask(self, path: str, request: Message, metadata: Metadata) -> Message:
         """The response of an RPC that has one.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import ExitStack, aclosing, asynccontextmanager
 from typing import Any, TypeAlias
 
@@ -46,6 +46,16 @@ class EdgeInterceptor(grpc.aio.ServerInterceptor):
                 return _refusing(self._edge)
             self._wrapped[path] = self.wrap(path, handler)
         return self._wrapped[path]
+
+    def check(self, path: str, metadata: Sequence[tuple[str, str | bytes]]) -> None:
+        """Whether an RPC of ours that came with these metadata would be let in now.
+
+        Raises:
+            ServiceError: it would be refused.
+        """
+        with self._edge.access.admit(path, metadata, {}):
+            self._edge.enter()
+            self._edge.leave()
 
     def wrap(self, path: str, handler: Any, parse: Parse | None = None) -> Handler:
         """A handler behind the door; `parse` makes a request of what comes where that is no protobuf message."""

@@ -6,6 +6,7 @@ import logging
 import re
 import time
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -50,6 +51,18 @@ class Method:
         return self.kind, service, name
 
 
+def outcome_of(code: grpc.StatusCode) -> str:
+    """As the metric of requests names it."""
+    return _OUTCOMES.get(code, REFUSED)
+
+
+def level_of(code: grpc.StatusCode) -> int:
+    """Of the line in the log."""
+    if code in (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED):
+        return logging.WARNING
+    return logging.ERROR if code in _OUR_FAULT else logging.DEBUG if code is grpc.StatusCode.OK else logging.INFO
+
+
 def deadline_of(context: Context) -> float | None:
     """When the client gives up, on the clock of time.monotonic; None: it does not say."""
     remaining = context.time_remaining()
@@ -61,7 +74,7 @@ class Rpc:
 
     def __init__(self, edge: Edge, method: Method, context: Context) -> None:
         self.metadata: tuple[tuple[str, str | bytes], ...] = tuple(context.invocation_metadata() or ())
-        self.request_id = _request_id(self.metadata)
+        self.request_id = request_id_of(self.metadata)
         self.client = ""
         self._edge = edge
         self._method = method
@@ -96,7 +109,7 @@ class Rpc:
         exemplar = {"trace_id": self.span.trace_id} if self.span.trace_id else None
         metrics.rpc_handled.labels(*labels, code.name).inc()
         metrics.rpc_seconds.labels(*labels).observe(seconds, exemplar)
-        outcome = _OUTCOMES.get(code, REFUSED)
+        outcome = outcome_of(code)
         if self._model:
             metrics.requests.labels(self._model, labels[2], outcome).inc()
         if outcome == REFUSED and isinstance(error, ServiceError):
@@ -108,9 +121,7 @@ class Rpc:
         self._model = name
 
     def _log(self, code: grpc.StatusCode, error: BaseException | None, seconds: float) -> None:
-        level = logging.ERROR if code in _OUR_FAULT else logging.DEBUG if code is grpc.StatusCode.OK else logging.INFO
-        if code in (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED):
-            level = logging.WARNING
+        level = level_of(code)
         if not logger.isEnabledFor(level):
             return
         name, reason = "/".join(self._method.labels[1:]), error.reason if isinstance(error, ServiceError) else ""
@@ -139,7 +150,7 @@ def _without_bytes(request: Any) -> Any:
     return shown
 
 
-def _request_id(metadata: tuple[tuple[str, str | bytes], ...]) -> str:
+def request_id_of(metadata: Iterable[tuple[str, str | bytes]]) -> str:
     """The client's, where it is short and plain; else a new one."""
     for key, value in metadata:
         if key == REQUEST_ID_KEY and isinstance(value, str) and _REQUEST_ID.fullmatch(value):

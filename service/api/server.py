@@ -24,7 +24,9 @@ from service.api.http.gateway import Gateway
 from service.api.http.libretranslate.api import LibreTranslate
 from service.api.http.port import HttpPort
 from service.api.http.probes import Probes
+from service.api.http.refusals import Refusals
 from service.api.http.routes import routes_of
+from service.api.http.threads import HttpThreads
 from service.api.in_process import HandlerTable, InProcess
 from service.api.interceptors import EdgeInterceptor
 from service.api.model_administration import ModelServicer
@@ -83,6 +85,7 @@ class Server:
         self._edge = Edge(settings, self._metrics, access, self._tracing)
         self.models = Models()
         self._pictures = PictureDecoder(settings)
+        self._http_threads = HttpThreads.of(settings)
         self._readiness = Readiness(self.models, [one.full_name for one in SERVICES], settings.stall_seconds)
         self.manager = ModelManager(
             self.models, settings, self.runtime, self._metrics, self._readiness.update, self._on_failure
@@ -149,6 +152,7 @@ class Server:
         await closing
         await asyncio.to_thread(self._http.stop)  # whose answers may still come from this loop
         self._pictures.stop()
+        self._http_threads.stop()
         await asyncio.to_thread(self._tracing.stop)
 
     def _build(self) -> grpc.aio.Server:
@@ -199,13 +203,16 @@ class Server:
         probes = Probes(
             lambda: self._readiness.is_live and not self._port.is_worn_out, lambda: self._readiness.is_ready
         )
-        plain = tuple(probes.routes(self._metrics.registry))
+        threads, refusals = self._http_threads, Refusals(self._metrics)
+        plain = tuple(probes.routes(self._metrics.registry, threads.metrics))
         if self._settings.http_api == "off":
-            return application(plain, ())
-        gateway = Gateway(routes_of(SERVICES), self._in_process, self._settings.max_message_bytes)
-        libretranslate = LibreTranslate(self._in_process, self._settings, probes.is_ready)
-        routes = (*plain, *gateway.routes(), *libretranslate.routes(), *Assets(self.grpc_address).routes())
-        return application(routes, self._origins)
+            return application(plain, (), refusals)
+        gateway = Gateway(
+            routes_of(SERVICES), self._in_process, threads.conversion, refusals, self._settings.max_message_bytes
+        )
+        libretranslate = LibreTranslate(self._in_process, self.models, threads, self._settings, probes.is_ready)
+        routes = (*plain, *gateway.routes(), *libretranslate.routes(refusals), *Assets(self.grpc_address).routes())
+        return application(routes, self._origins, refusals)
 
     def _watch(self, coroutine: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(coroutine)

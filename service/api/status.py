@@ -60,7 +60,8 @@ def status_of(error: ServiceError, request_id: str = "") -> status_pb2.Status:
 
 def message_of(error: ServiceError) -> str:
     """What is told; a request may have put a long name into it."""
-    return shortened(str(error), MAX_MESSAGE_BYTES)
+    # Protobuf takes no lone surrogates, and an error about a text is no place to fail for them.
+    return shortened(str(error).encode(errors="replace").decode(), MAX_MESSAGE_BYTES)
 
 
 def shortened(text: str, max_bytes: int) -> str:

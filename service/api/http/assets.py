@@ -58,6 +58,7 @@ class Assets:
         yield Route("/assets/service.json", service)
         yield Route("/assets/{name:path}", asset)
         yield Route("/openapi.json", description)
+        yield Route("/spec", description)  # as LibreTranslate calls it
 
 
 def _answer(path: Path, request: Request) -> Response:

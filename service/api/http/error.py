@@ -42,11 +42,23 @@ class HttpError(Exception):
     """A request that is answered with an error."""
 
     def __init__(
-        self, status: status_pb2.Status, http_status: int | None = None, retry_after_seconds: float | None = None
+        self,
+        status: status_pb2.Status,
+        http_status: int | None = None,
+        retry_after_seconds: float | None = None,
+        error: ServiceError | None = None,
     ) -> None:
-        """`http_status`: where HTTP has a better one than that of the gRPC code. The connection is closed after it."""
+        """What is told.
+
+        Args:
+            status: in gRPC's words.
+            http_status: where HTTP has a better one than that of the gRPC code. The connection is closed after it.
+            retry_after_seconds: when to come back.
+            error: what went wrong, where no RPC has counted it.
+        """
         super().__init__(status.message)
         self.status = status
+        self.error = error
         self.is_of_http = http_status is not None
         self.http_status = http_status or _BY_CODE.get(status.code, _INTERNAL)
         self.headers = {"Cache-Control": "no-store"}
@@ -61,7 +73,7 @@ class HttpError(Exception):
     def of(cls, error: ServiceError, http_status: int | None = None) -> HttpError:
         """Of an error that no handler raised."""
         retry = error.retry_after_seconds if isinstance(error, BusyError) else None
-        return cls(status_of(error), http_status, retry)
+        return cls(status_of(error), http_status, retry, error)
 
     @classmethod
     def of_call(cls, error: CallFailedError) -> HttpError:

@@ -14,9 +14,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.api.http.connection import Connection
 from service.api.http.error import HttpError
+from service.api.http.refusals import Arrival, Refusals
 from service.api.in_process import CallFailedError, Metadata
 from service.api.status import foreseen
-from service.errors import DeadlineExceededError, InvalidRequestError, ServiceError
+from service.errors import DeadlineExceededError, InvalidRequestError
 
 _FORWARDED = ("authorization", "x-request-id", "traceparent", "tracestate")
 """Headers that RPCs see as metadata."""
@@ -50,21 +51,25 @@ Answer = Callable[[Request], Awaitable[ASGIApp]]
 class Endpoint:
     """An ASGI application for one route of the API."""
 
-    def __init__(self, answer: Answer, tell: Callable[[HttpError], Response], max_body_bytes: int) -> None:
+    def __init__(
+        self, answer: Answer, tell: Callable[[HttpError], Response], refusals: Refusals, max_body_bytes: int
+    ) -> None:
         """`tell` writes errors as clients of this API expect them."""
         self._answer = answer
         self._tell = tell
+        self._refusals = refusals
         self._max_body_bytes = max_body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Read, answer, send."""
+        arrival = Arrival(scope["route"].path, scope)
         try:
             body = await self._read(scope, receive)
         except HttpError as error:
-            await self._tell(error)(scope, receive, send)
+            await self._failure(error, arrival)(scope, receive, send)
             return
         if body is not None:
-            await _while_there(self._respond(scope, body, receive, send), receive)
+            await _while_there(self._respond(arrival, body, receive, send), receive)
 
     async def _read(self, scope: Scope, receive: Receive) -> bytes | None:
         """The body; None: the client went."""
@@ -91,20 +96,24 @@ class Endpoint:
             error = InvalidRequestError.of("body", f"is longer than max_message_bytes, {self._max_body_bytes}")
             raise HttpError.of(error, 413)
 
-    async def _respond(self, scope: Scope, body: bytes, receive: Receive, send: Send) -> None:
-        asked = AsgiRequest(scope)
+    async def _respond(self, arrival: Arrival, body: bytes, receive: Receive, send: Send) -> None:
+        asked = AsgiRequest(arrival.scope)
         query = tuple(asked.query_params.multi_items())
+        # A body of GET means nothing, whatever it says that it is.
+        given = body if asked.method == "POST" else b""
         try:
-            response = await self._answer(Request(asked.method, asked.headers, asked.path_params, query, body))
+            response = await self._answer(Request(asked.method, asked.headers, asked.path_params, query, given))
         except CallFailedError as error:
-            response = self._tell(HttpError.of_call(error))
-        except ServiceError as error:
-            response = self._tell(HttpError.of(error))
+            response = self._failure(HttpError.of_call(error), arrival)
         except HttpError as error:
-            response = self._tell(error)
+            response = self._failure(error, arrival)
         except Exception as error:
-            response = self._tell(HttpError.of(foreseen(error)))
-        await response(scope, receive, send)
+            response = self._failure(HttpError.of(foreseen(error)), arrival)
+        await response(arrival.scope, receive, send)
+
+    def _failure(self, error: HttpError, arrival: Arrival) -> Response:
+        self._refusals.note(arrival, error)
+        return self._tell(error)
 
 
 async def _while_there(work: Awaitable[None], receive: Receive) -> None:

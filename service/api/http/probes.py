@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import gzip
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,6 +11,8 @@ from prometheus_client.exposition import choose_encoder
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
+
+from service.api.http.threads import Threads
 
 PATHS = ("/livez", "/readyz", "/metrics")
 
@@ -23,8 +24,8 @@ class Probes:
     is_live: Callable[[], bool]
     is_ready: Callable[[], bool]
 
-    def routes(self, registry: CollectorRegistry) -> Iterator[Route]:
-        """For the application."""
+    def routes(self, registry: CollectorRegistry, threads: Threads) -> Iterator[Route]:
+        """For the application; metrics are written by `threads`."""
 
         async def livez(_: Request) -> Response:
             return _told(self.is_live(), "live", "an engine has ended")
@@ -33,7 +34,7 @@ class Probes:
             return _told(self.is_ready(), "ready", "not ready")
 
         async def metrics(request: Request) -> Response:
-            return await asyncio.to_thread(_metrics, request, registry)
+            return await threads.run(_metrics, request, registry)
 
         yield Route("/livez", livez)
         yield Route("/readyz", readyz)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from hashlib import sha256
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import trustme
 
 from service.api.server import Server
 from service.errors import SettingsError
-from tests.service.http.serving import Run, ask
+from tests.service.http.serving import Run, ask, eventually
 
 CAT = {"texts": ["cat"], "modelSelection": {"model": "exact"}}
 LONG = {**CAT, "texts": ["cat dog bird tree\n" * 10]}
@@ -65,8 +66,7 @@ def test_an_api_key_is_a_token(run: Run, clients: str) -> None:
             refused = ask(server, "/translate", body)
             assert refused.status == 403
             assert "token" in refused.json["error"]
-        assert ask(server, "/languages").status == 403
-        assert ask(server, "/languages?api_key=reader-secret").status == 200
+        assert ask(server, "/translate?api_key=reader-secret", cat).status == 200
         assert ask(server, "/frontend/settings").json["keyRequired"] is True
         assert ask(server, "/translate", {**cat, "q": LONG["texts"], "api_key": "small-secret"}).status == 200
         spent = ask(server, "/translate", {**cat, "api_key": "small-secret"})
@@ -110,6 +110,17 @@ def test_pages_of_origins_that_are_allowed_may_call(run: Run) -> None:
         assert "X-Request-Id" in answer.headers["access-control-expose-headers"]
         assert "access-control-allow-origin" not in ask(server, "/v1/translate", CAT, headers=stranger).headers
         assert "access-control-allow-origin" not in ask(server, "/metrics", headers=friend).headers
+
+
+def test_pages_that_may_call_are_told_that_the_port_is_full(run: Run) -> None:
+    origin = {"Origin": "https://friend.example"}
+    with run(http_allowed_origins=origin["Origin"], max_http_connections=1) as server, socket.socket() as held:
+        host, port = server.http_address.split(":")
+        held.connect((host, int(port)))
+        held.sendall(b"POST /translate HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n")
+        for path in ("/v1/models", "/languages"):
+            eventually(lambda path=path: ask(server, path, headers=origin).status == 503)
+            assert ask(server, path, headers=origin).headers["access-control-allow-origin"] == origin["Origin"]
 
 
 def test_every_origin_or_none(run: Run, server: Server) -> None:

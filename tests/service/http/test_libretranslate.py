@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import urllib.error
 from urllib.parse import urlencode
 
 import pytest
 from libretranslatepy import LibreTranslateAPI
 
+from service.api.http.libretranslate.detection import Candidate
 from service.api.server import Server
 from tests.service.http.serving import Run, ask, handled
 
@@ -20,8 +22,8 @@ def test_its_own_client_works(server: Server) -> None:
     assert client.translate("big cat", "en", "xx") == "katu mak"
     assert client.translate("big cat", "auto", "xx") == "katu mak"
     assert client.languages() == [
-        {"code": "en", "name": "English", "targets": ["xx"]},
-        {"code": "xx", "name": "xx", "targets": []},
+        {"code": "en", "name": "English", "targets": ["en", "xx"]},
+        {"code": "xx", "name": "xx", "targets": ["xx"]},
     ]
     assert client.detect("the big cat and the dog") == [{"confidence": 100.0, "language": "en"}]
     with pytest.raises(urllib.error.HTTPError) as raised:
@@ -89,7 +91,7 @@ def test_html_keeps_its_tags_whatever_the_model_does_with_them(server: Server) -
         ({"source": "xx", "target": "en"}, "no model translates from 'xx'; known: en"),
         ({"format": "pdf"}, "pdf format is not supported"),
         ({"alternatives": "some"}, "Invalid request: alternatives parameter is not a number"),
-        ({"alternatives": 1e400}, "Invalid request: alternatives parameter is not a number"),
+        ({"alternatives": [1]}, "Invalid request: alternatives parameter is not a number"),
         ({"alternatives": 8}, "Invalid request: alternatives parameter must be <= 7"),
     ],
 )
@@ -98,7 +100,18 @@ def test_errors_are_told_as_libretranslate_tells_them(server: Server, change: di
     assert (answer.status, answer.json) == (400, {"error": message})
 
 
-@pytest.mark.parametrize("body", [b"{", b"[]", b"\xff", b"[" * 100_000])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{",
+        b"[]",
+        b"\xff",
+        b"[" * 100_000,
+        b'{"q": {"a": ' + b"[" * 100_000,
+        b'{"q": "\xff"}',
+        b'{"q": Infinity}',
+    ],
+)
 def test_what_is_no_json_object_is_refused(server: Server, body: bytes) -> None:
     answer = ask(server, "/translate", body, headers={"Content-Type": "application/json"})
     assert (answer.status, answer.json) == (400, {"error": "Invalid JSON format"})
@@ -120,3 +133,78 @@ def test_a_service_that_drains_says_so(run: Run) -> None:
         server._edge.draining.set()
         refused = ask(server, "/translate", CAT)
         assert (refused.status, refused.json) == (503, {"error": "the service is shutting down"})
+
+
+@pytest.mark.parametrize("name", ["q", "source", "target", "format", "api_key"])
+def test_half_a_character_is_no_text(server: Server, name: str, caplog: pytest.LogCaptureFixture) -> None:
+    answer = ask(server, "/translate", {**CAT, name: "\ud800 Open"})
+    assert (answer.status, answer.json) == (400, {"error": "Invalid JSON format"})
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"target": "en"},
+        {"source": "auto", "target": "en"},
+        {"source": "EN-us", "target": "en-US"},
+        {"source": "xx", "target": "xx", "format": "html"},
+    ],
+)
+def test_a_language_is_translated_into_itself(server: Server, change: dict[str, object]) -> None:
+    text = "The <b>big</b> cat &amp; the dog"
+    asked = {**CAT, "q": text, "alternatives": 1, **change}
+    one, many = ask(server, "/translate", asked).json, ask(server, "/translate", {**asked, "q": [text, text]}).json
+    assert (one["translatedText"], one["alternatives"]) == (text, [])
+    assert (many["translatedText"], many["alternatives"]) == ([text, text], [[], []])
+
+
+@pytest.mark.parametrize(("target", "source"), [("en", "en"), ("xx", "xx"), ("zz", "xx")])
+def test_the_likeliest_language_that_is_translated_is_taken(
+    server: Server, monkeypatch: pytest.MonkeyPatch, target: str, source: str
+) -> None:
+    """A short text may look like a language that nothing is translated from."""
+    found = [Candidate("xx", 60.0), Candidate("en", 40.0)]
+    monkeypatch.setattr("service.api.http.libretranslate.api.detect", lambda *_: found)
+    answer = ask(server, "/translate", {"q": "cat", "source": "auto", "target": target})
+    if target == "zz":
+        assert answer.json == {"error": f"no model translates from '{source}'; known: en"}
+    else:
+        assert answer.json["detectedLanguage"]["language"] == source
+
+
+@pytest.mark.parametrize("target", ["en", "xx"])
+def test_numbers_are_in_every_language(server: Server, target: str) -> None:
+    answer = ask(server, "/translate", {"q": "123", "source": "auto", "target": target}).json
+    assert answer == {"translatedText": "123", "detectedLanguage": {"confidence": 0.0, "language": target}}
+
+
+def test_what_has_neither_letter_nor_digit_stays_as_it_is(server: Server) -> None:
+    before = handled(server, "Translate", "OK")
+    assert ask(server, "/translate", {**CAT, "q": "😀 😀"}).json == {"translatedText": "😀 😀"}
+    assert handled(server, "Translate", "OK") == before
+    mixed = ask(server, "/translate", {**CAT, "q": ["…", "cat", "😀"], "alternatives": 1}).json
+    assert mixed["translatedText"] == ["…", "katu", "😀"]
+    assert [len(others) for others in mixed["alternatives"]] == [0, 1, 0]
+
+
+@pytest.mark.parametrize("body", [None, b"", b"{", b"[]"])
+def test_what_get_brings_as_a_body_means_nothing(server: Server, body: bytes | None) -> None:
+    for path in ("/languages", "/health", "/frontend/settings"):
+        assert ask(server, path, body, method="GET", headers={"Content-Type": "application/json"}).status == 200
+
+
+def test_a_body_that_is_empty_says_nothing(server: Server) -> None:
+    answer = ask(server, "/detect", b"", headers={"Content-Type": "application/json"})
+    assert (answer.status, answer.json) == (400, {"error": "Invalid request: missing q parameter"})
+    asked = ask(server, f"/translate?{urlencode(CAT)}", b"", headers={"Content-Type": "application/json"})
+    assert asked.json == {"translatedText": "katu mak"}
+
+
+def test_json_has_more_than_one_name(server: Server) -> None:
+    headers = {"Content-Type": "application/vnd.api+json; charset=utf-8"}
+    assert ask(server, "/translate", json.dumps(CAT).encode(), headers=headers).json == {"translatedText": "katu mak"}
+
+
+def test_the_description_is_where_libretranslate_has_it(server: Server) -> None:
+    assert ask(server, "/spec").json == ask(server, "/openapi.json").json

@@ -30,4 +30,4 @@ def error_response(error: HttpError) -> Response:
     status = error.http_status if is_own else _BY_CODE[error.status.code]
     slower = "Slowdown: " if status == 429 else ""
     content = json.dumps({"error": slower + _FIELD.sub("", error.status.message)}, ensure_ascii=False)
-    return Response(content, status, error.headers, JSON)
+    return Response(content.encode(errors="replace"), status, error.headers, JSON)

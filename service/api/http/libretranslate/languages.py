@@ -2,34 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from service.api.http.libretranslate.language_names import LANGUAGE_NAMES
-from service.api.in_process import InProcess, Metadata
-from service.api.model_administration import MAX_PAGE_SIZE
-from service.pb.seq2serve.v1 import model_service_pb2 as pb
+from service.api.models import Models
+from service.errors import UnavailableError
 
-LIST_MODELS = "/seq2serve.v1.ModelService/ListModels"
+Languages = Mapping[str, list[str]]
+"""What each is translated into, sorted. Every language is translated into itself: it stays as it is."""
 
 
-async def served_languages(in_process: InProcess, metadata: Metadata) -> Mapping[str, list[str]]:
-    """What each language is translated into, sorted; by ListModels, so that who may not see models learns nothing.
+def served_languages(models: Models) -> Languages:
+    """All that any model reads or writes; from any thread.
 
     Raises:
-        CallFailedError: the caller may not list models, or not now.
+        UnavailableError: there are none now.
     """
     targets: dict[str, set[str]] = {}
-    token = ""
-    while True:
-        page = await in_process.ask(
-            LIST_MODELS, pb.ListModelsRequest(page_size=MAX_PAGE_SIZE, page_token=token), metadata
-        )
-        assert isinstance(page, pb.ListModelsResponse)
-        for pair in (pair for model in page.models for pair in model.language_pairs):
-            targets.setdefault(pair.source_language_code, set()).add(pair.target_language_code)
-        token = page.next_page_token
-        if not token:
-            return {source: sorted(targets[source]) for source in sorted(targets)}
+    for pair in (pair for model in models.all() if not model.manifest.reads_images for pair in model.manifest.pairs):
+        source, target = pair.source_language, pair.target_language
+        targets.setdefault(source, {source}).add(target)
+        targets.setdefault(target, {target})
+    if not targets:
+        raise UnavailableError("no model is served now")
+    return {language: sorted(targets[language]) for language in sorted(targets)}
+
+
+def is_known(code: str, languages: Iterable[str]) -> bool:
+    """Whether a language, or the one that it is a variety of, is among them."""
+    return any(f"{code}-".lower().startswith(f"{language}-".lower()) for language in languages)
 
 
 def name_of(code: str) -> str:

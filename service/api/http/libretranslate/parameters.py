@@ -2,30 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from email import message_from_bytes
-from email.message import Message
-from email.policy import HTTP
 from typing import Any
-from urllib.parse import parse_qsl
 
-from service.api.http.error import JSON
 from service.api.http.exchange import Request
+from service.api.http.libretranslate.body import KEY, ParameterError, fields_of, is_json, key_of
+from service.api.http.threads import Threads
 from service.api.in_process import Metadata
-from service.errors import InvalidRequestError, ServiceError
 
-_FORM, _MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data"
-MAX_FIELDS = 10_000
-
-
-class ParameterError(InvalidRequestError):
-    """A parameter is missing or wrong; the message is LibreTranslate's own."""
-
-    def __init__(self, message: str) -> None:
-        ServiceError.__init__(self, message)
-        self.violations = ()
+QUICK_BYTES = 4096
+"""What is longer takes more than a millisecond or two."""
 
 
 @dataclass(frozen=True)
@@ -39,15 +26,27 @@ class Parameters:
     """For RPCs; the API key is in it."""
 
     @classmethod
-    def of(cls, request: Request) -> Parameters:
+    async def read(cls, request: Request, check: Callable[[Metadata], Awaitable[None]], threads: Threads) -> Parameters:
         """All that the request says.
+
+        Args:
+            request: of any length.
+            check: raises where whoever comes with these metadata may not translate; asked before a long body is read.
+            threads: for long bodies.
 
         Raises:
             ParameterError: it cannot be understood.
         """
-        is_json = request.media_type == JSON
-        values = _of_json(request.body) if is_json else _of_forms(request)
-        return cls(values, is_json, _with_key(request.metadata, values.get("api_key")))
+        if len(request.body) <= QUICK_BYTES:
+            return cls._of(request)
+        values = dict(reversed(request.query))
+        await check(_with_key(request.metadata, key_of(request) or values.get(KEY)))
+        return await threads.run(cls._of, request)
+
+    @classmethod
+    def _of(cls, request: Request) -> Parameters:
+        values = dict(reversed(request.query)) | fields_of(request)  # of several the first counts
+        return cls(values, is_json(request), _with_key(request.metadata, values.get(KEY)))
 
     def required(self, name: str) -> Any:
         """A parameter that must be there."""
@@ -88,42 +87,6 @@ class Parameters:
         if number > most:
             raise ParameterError(f"Invalid request: {name} parameter must be <= {most}")
         return number
-
-
-def _of_json(body: bytes) -> dict[str, Any]:
-    try:
-        values = json.loads(body)
-    except (ValueError, RecursionError):
-        raise ParameterError("Invalid JSON format") from None
-    if not isinstance(values, dict):
-        raise ParameterError("Invalid JSON format")
-    return values
-
-
-def _of_forms(request: Request) -> dict[str, str]:
-    values = dict(reversed(request.query))  # of several the first counts
-    if request.media_type == _MULTIPART:
-        return values | _of_multipart(request)
-    # libretranslatepy sends forms with GET, too.
-    if request.media_type == _FORM:
-        try:
-            fields = parse_qsl(request.body.decode(), keep_blank_values=True, max_num_fields=MAX_FIELDS)
-        except ValueError:
-            raise ParameterError("Invalid request: the form cannot be read") from None
-        return values | dict(reversed(fields))
-    return values
-
-
-def _of_multipart(request: Request) -> dict[str, str]:
-    head = f"Content-Type: {request.headers['content-type']}\r\n\r\n".encode("latin-1")
-    message: Message = message_from_bytes(head + request.body, policy=HTTP)
-    values: dict[str, str] = {}
-    for part in message.get_payload() if message.is_multipart() else ():
-        assert isinstance(part, Message)
-        name, content = part.get_param("name", header="content-disposition"), part.get_payload(decode=True)
-        if isinstance(name, str) and isinstance(content, bytes):
-            values.setdefault(name, content.decode(errors="replace"))
-    return values
 
 
 def _with_key(metadata: Metadata, key: object) -> Metadata:
