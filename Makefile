@@ -18,10 +18,10 @@ PROTOC := $(DEV_ENV)/bin/python -m grpc_tools.protoc -Iservice/pb=build/protos -
 DESCRIPTORS := $(DEV_ENV)/bin/python -m grpc_tools.protoc -Iprotos -I$(GOOGLEAPIS) --include_imports \
 	$(wildcard protos/seq2serve/v1/*.proto) google/rpc/status.proto google/rpc/error_details.proto --descriptor_set_out
 OPENAPI := $(DEV_ENV)/bin/python -m service.api.http.openapi
-SOURCES := service export training tests bench
+SOURCES := service export training tests bench deploy
 WEB_TESTS := tests/web
 
-.PHONY: help setup serve test web-test check format protos deploy-test bench bench-training faults soak clean
+.PHONY: help setup serve test web-test check format protos deploy-test image-test bench bench-training faults soak clean
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -36,6 +36,9 @@ test: $(DEV_ENV)/.ready ## run the tests; ARGS="…" goes to pytest
 
 deploy-test: $(DEV_ENV)/.deploy-ready ## try what stands in deploy/ with the real programs, in under 10 minutes; ARGS="…" goes to pytest
 	$(DEV_ENV)/bin/python -m pytest -m deploy tests/deploy $(ARGS)
+
+image-test: $(DEV_ENV)/.ready ## build the image and run it, without a container service, as root; needs Debian's buildah, mmdebstrap, podman, runc
+	$(DEV_ENV)/bin/python -m pytest -m deploy tests/image $(ARGS)
 
 web-test: $(DEV_ENV)/.ready $(WEB_TESTS)/node_modules/.ready ## walk through the page in Chromium; needs node and chromium; ARGS="keyboard" takes one file
 	node $(WEB_TESTS)/run.mjs $(ARGS)
