@@ -11,7 +11,6 @@ RUN apt-get update \
     && apt-get install --yes --no-install-recommends ca-certificates python3 python3-pip python3-venv \
     && rm -rf /var/lib/apt/lists/*
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
-    PIP_NO_COMPILE=1 \
     PIP_ROOT_USER_ACTION=ignore
 WORKDIR /src
 COPY deploy/image ./deploy/image

@@ -7,7 +7,7 @@ set -eu
 if [ -e /run/secrets/ca-certificates ]; then export PIP_CERT=/run/secrets/ca-certificates; fi
 # For what building a package needs, too.
 export PIP_CONSTRAINT=/src/constraints.txt
-pip() { python3.11 -m pip --python "/opt/$1/bin/python" install $2; }
+pip() { python3.11 -m pip --python "/opt/$1/bin/python" install --no-compile $2; }
 
 case $1 in
     sbom)

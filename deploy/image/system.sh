@@ -31,4 +31,6 @@ find usr/share/doc -type f ! -name copyright -delete
 rm -rf usr/share/man usr/share/locale usr/share/lintian usr/share/bug usr/share/binfmts usr/share/applications \
     usr/share/pixmaps usr/lib/python3.11/lib2to3 usr/lib/python3.11/pydoc_data usr/share/python3/debpython
 find usr/bin usr/sbin -mindepth 1 ! -name 'python3*' -delete
+rm -rf boot home media mnt srv
+find var -mindepth 1 -maxdepth 1 ! -name lib -exec rm -rf {} +
 python3.11 -m compileall -q --invalidation-mode unchecked-hash -s "$root" -p / "$root/usr/lib/python3.11"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,9 +23,7 @@ class Image:
 
 @pytest.fixture(scope="session")
 def workshop() -> Iterator[Workshop]:
-    build = REPOSITORY / "build"
-    build.mkdir(exist_ok=True)
-    with Workshop(Path(tempfile.mkdtemp(prefix="image-", dir=build))) as workshop:
+    with Workshop(REPOSITORY / "build" / "image") as workshop:
         workshop.make_base()
         yield workshop
 

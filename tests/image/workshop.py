@@ -1,6 +1,7 @@
 """Builds and runs images without a container service and without a registry: buildah, podman, and a base made here.
 
-Everything lies in a directory of its own, so that neither images nor settings of the machine play a part.
+Everything lies in a directory of its own, so that neither images nor settings of the machine play a part. What was
+built stays there, as in any such store, so that the next build is quick; remove the directory to begin anew.
 """
 
 from __future__ import annotations
@@ -25,10 +26,10 @@ DEBIAN_PACKAGES = ("buildah", "mmdebstrap", "podman", "runc")
 
 
 class Workshop:
-    """As a context manager: after, nothing of it is left."""
+    """As a context manager: after, nothing of it runs and nothing is mounted."""
 
     def __init__(self, directory: Path) -> None:
-        """Takes an empty directory.
+        """Takes a directory that is empty or was a workshop before.
 
         Raises:
             FileNotFoundError: programs are missing; the message says what to install.
@@ -43,13 +44,15 @@ class Workshop:
             raise PermissionError("building under chroot isolation needs root")
         self.directory = directory
         for name in ("images", "state", "temporary"):
-            (directory / name).mkdir()
+            (directory / name).mkdir(parents=True, exist_ok=True)
         self._write_storage("overlay")
         if self._run("buildah", "info", check=False).returncode != 0:
             self._write_storage("vfs")
 
     def make_base(self) -> None:
-        """Debian's minimal system, from its archive."""
+        """Debian's minimal system, from its archive, unless it is there."""
+        if self.podman_process("image", "exists", BASE).returncode == 0:
+            return
         archive = self.directory / "base.tar"
         self._run("mmdebstrap", "--quiet", "--variant=minbase", "bookworm", str(archive))
         container = self.buildah("from", "scratch")
@@ -103,7 +106,6 @@ class Workshop:
         self._run("podman", "image", "unmount", "--all", "--force", check=False)
         # The driver has the store itself mounted.
         self._run("umount", "--recursive", str(self.directory / "images" / "overlay"), check=False)
-        shutil.rmtree(self.directory)
 
     def _write_storage(self, driver: str) -> None:
         (self.directory / "storage.conf").write_text(
