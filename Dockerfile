@@ -23,14 +23,15 @@ RUN sh deploy/image/system.sh deploy/image/packages.txt /system
 
 FROM tools AS requirements
 COPY pyproject.toml constraints.txt ./
-ARG EXTRAS=tracing
 
 FROM requirements AS cpu-packages
+ARG EXTRAS=tracing
 RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf --mount=type=secret,id=ca-certificates \
     --mount=type=cache,target=/root/.cache/pip \
     sh deploy/image/install.sh "cpu,${EXTRAS}"
 
 FROM requirements AS cuda-packages
+ARG EXTRAS=tracing
 RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf --mount=type=secret,id=ca-certificates \
     --mount=type=cache,target=/root/.cache/pip \
     sh deploy/image/install.sh "cuda,${EXTRAS}"
