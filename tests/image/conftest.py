@@ -31,6 +31,7 @@ def workshop() -> Iterator[Workshop]:
 @pytest.fixture(scope="session")
 def image(workshop: Workshop) -> Image:
     revision = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
+    workshop.forget("seq2serve")
     return Image(workshop.build("--target=cpu", REVISION=revision), revision)
 
 

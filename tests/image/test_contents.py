@@ -58,7 +58,7 @@ def test_it_runs_as_a_user_without_rights_and_tells_how_it_is_watched_and_stoppe
     config = workshop.inspect(image.id)["Config"]
     assert config["User"] == "10001:10001"
     assert config["StopSignal"] == "SIGTERM"
-    assert workshop.inspect(image.id)["HealthCheck"]["Test"] == [
+    assert workshop.inspect(image.id)["Healthcheck"]["Test"] == [
         "CMD",
         "/opt/seq2serve/bin/python",
         "-m",

@@ -71,6 +71,12 @@ class Workshop:
         command = ["build", "--quiet", "--layers", "--pull=never", "--isolation=chroot", "--format=docker"]
         return self.buildah(*command, *flags, "--file", str(dockerfile), str(REPOSITORY)).splitlines()[-1]
 
+    def forget(self, title: str) -> None:
+        """Remove images of that title: buildah would take their labels again, whatever a build is told."""
+        found = self.podman("images", "--all", "--quiet", f"--filter=label=org.opencontainers.image.title={title}")
+        if found:
+            self.podman("rmi", "--force", *dict.fromkeys(found.split()))
+
     def inspect(self, image: str) -> dict[str, Any]:
         """What podman knows of an image."""
         (found,) = json.loads(self.podman("image", "inspect", image))
