@@ -37,6 +37,9 @@ class Runtime:
         if device == "cuda" and not has_cuda:
             raise SettingsError("device cuda: this onnxruntime has no CUDA provider; install the extra seq2serve[cuda]")
         chosen = ("cuda" if has_cuda else "cpu") if device == "auto" else device
+        if chosen == "cuda":
+            # CUDA and cuDNN that came as Python packages lie where the loader of libraries does not look.
+            ort.preload_dlls()
         return cls(chosen, _start_thread_pool(num_threads or len(os.sched_getaffinity(0))))
 
     def open(self, content: bytes, name: str) -> ort.InferenceSession:
@@ -48,6 +51,7 @@ class Runtime:
 
         Raises:
             BundleError: it is not a graph that this ONNX Runtime can run.
+            SettingsError: the device cannot be used, which ONNX Runtime itself passes over.
         """
         options = ort.SessionOptions()
         options.use_per_session_threads = False
@@ -62,6 +66,11 @@ class Runtime:
             session = ort.InferenceSession(content, options, providers=[PROVIDERS[self.device]])
         except Exception as error:  # onnxruntime has no common base class for its errors
             raise BundleError(f"{name} cannot be loaded by onnxruntime {ort.__version__}: {error}") from error
+        if PROVIDERS[self.device] not in session.get_providers():
+            raise SettingsError(
+                f"device {self.device}: onnxruntime {ort.__version__} cannot use it here, and would run {name} on the "
+                "CPU; is there a GPU with a driver? --device cpu does without"
+            )
         # It would keep the bytes for ever, to begin anew on another device.
         session.disable_fallback()
         session._model_bytes = None
