@@ -29,6 +29,11 @@ class Replica(ServerProcess):
         self._stop()
         self.__enter__()
 
+    @property
+    def pid(self) -> int:
+        """Of the process."""
+        return self._process.pid
+
     def send(self, number: signal.Signals) -> None:
         """Send it a signal."""
         self._process.send_signal(number)
