@@ -15,9 +15,7 @@ import grpc
 Options = Sequence[tuple[str, str | int]]
 
 _IPV4, _IPV6 = r"127(\.\d{1,3}){3}(:\d+)?", r"\[::1\](:\d+)?"
-_LOOPBACK = re.compile(
-    rf"(dns:(///)?)?(localhost(:\d+)?|{_IPV4}|{_IPV6})|ipv4:{_IPV4}(,{_IPV4})*|ipv6:{_IPV6}(,{_IPV6})*"
-)
+_LOOPBACK = re.compile(rf"localhost(:\d+)?|{_IPV4}|{_IPV6}|ipv4:{_IPV4}(,{_IPV4})*|ipv6:{_IPV6}(,{_IPV6})*")
 _TOKEN = re.compile("[!-~]+")
 
 

@@ -55,8 +55,8 @@ class FakeReplica(pb_grpc.TranslationServiceServicer):
         self._come(context)
 
     def BatchTranslate(self, requests: Any, context: Any) -> Iterator[pb.BatchTranslateResponse]:  # noqa: N802
-        items = [item for request in requests for item in request.items]
         self._come(context)
+        items = [item for request in requests for item in request.items]
         yield from (pb.BatchTranslateResponse(id=f"{self.name} {item.id}") for item in items)
 
     def _come(self, context: Any) -> None:
