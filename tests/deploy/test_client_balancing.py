@@ -20,24 +20,31 @@ from tests.deploy.replica import Replica
 
 pytestmark = pytest.mark.deploy
 
-NUM_CALLERS, STOP_SECONDS, SOON_SECONDS = 6, 25, 30
+NUM_CALLERS, STOP_SECONDS, SOON_SECONDS = 6, 25, 60
+Pair = tuple[Replica, Replica]
+
+
+@pytest.fixture(scope="module")
+def pair(start_replica: StartReplica) -> Pair:
+    environment = service_environment()
+    return start_replica(environment=environment), start_replica(environment=environment)
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "stopped"])
-def test_a_replica_ends_and_comes_back_and_no_call_fails(number: signal.Signals, start_replica: StartReplica) -> None:
-    pair = [start_replica(environment=service_environment()) for _ in range(2)]
-    first, is_over = pair[0], threading.Event()
+def test_a_replica_ends_and_comes_back_and_no_call_fails(number: signal.Signals, pair: Pair) -> None:
+    first, second = pair
+    is_over, begun = threading.Event(), [_num_answers(replica) for replica in pair]
     with (
         Client(f"ipv4:{','.join(replica.grpc_address for replica in pair)}") as client,
         ThreadPoolExecutor(NUM_CALLERS) as pool,
     ):
         try:
             callers = [pool.submit(_ask_on, client, is_over) for _ in range(NUM_CALLERS)]
-            _until(lambda: all(_num_answers(replica) > 10 for replica in pair))
+            _until(lambda: all(_num_answers(one) > num + 10 for one, num in zip(pair, begun, strict=True)))
             first.send(number)
             first.wait(STOP_SECONDS)
-            before = _num_answers(pair[1])
-            _until(lambda: _num_answers(pair[1]) > before + 20)
+            before = _num_answers(second)
+            _until(lambda: _num_answers(second) > before + 20)
             first.start_again()
             _until(lambda: _num_answers(first) > 10)
         finally:
