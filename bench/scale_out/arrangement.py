@@ -77,7 +77,8 @@ def running(model: Path, num_replicas: int, share: float, rows: int) -> Iterator
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         replicas = [Replica("--max-rows", str(rows), models=model) for _ in range(num_replicas)]
         for number, replica in enumerate(replicas):
-            replica.command = pinned(replica.command, number)
+            if share >= 1:
+                replica.command = pinned(replica.command, number)
             stack.enter_context(replica)
             stack.enter_context(limited(replica.pid, share))
         found = [Arrangement("1 replica, no Envoy", replicas[0].grpc_address, replicas[:1], None)]

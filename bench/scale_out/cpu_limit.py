@@ -1,4 +1,4 @@
-"""Processes pinned to a core and limited to a share of it, as containers are: by the kernel's quota (cgroup 1 or 2)."""
+"""Processes with a core of their own, or a share of one, as containers have: by the kernel's quota (cgroup 1 or 2)."""
 
 from __future__ import annotations
 
