@@ -22,6 +22,7 @@ from service.api.http.application import application, origins_of
 from service.api.http.assets import Assets
 from service.api.http.gateway import Gateway
 from service.api.http.libretranslate.api import LibreTranslate
+from service.api.http.observed import Observed
 from service.api.http.port import HttpPort
 from service.api.http.probes import Probes
 from service.api.http.routes import routes_of
@@ -88,6 +89,8 @@ class Server:
             self.models, settings, self.runtime, self._metrics, self._readiness.update, self._on_failure
         )
         ModelStates(self._metrics.registry, ModelState, self.manager.states)
+        self._metrics.ready.set_function(lambda: self._readiness.is_ready)
+        self._metrics.refused_bundles.set_function(lambda: self.manager.num_refused)
         self._watching: set[asyncio.Task[None]] = set()
         self._is_stopping = False
         self.grpc_address = self.http_address = ""
@@ -201,11 +204,11 @@ class Server:
         )
         plain = tuple(probes.routes(self._metrics.registry))
         if self._settings.http_api == "off":
-            return application(plain, ())
+            return Observed(application(plain, ()), self._metrics)
         gateway = Gateway(routes_of(SERVICES), self._in_process, self._settings.max_message_bytes)
         libretranslate = LibreTranslate(self._in_process, self._settings, probes.is_ready)
         routes = (*plain, *gateway.routes(), *libretranslate.routes(), *Assets(self.grpc_address).routes())
-        return application(routes, self._origins)
+        return Observed(application(routes, self._origins), self._metrics)
 
     def _watch(self, coroutine: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(coroutine)
