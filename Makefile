@@ -14,11 +14,14 @@ PROTOS := $(patsubst protos/%,build/protos/%,$(wildcard protos/seq2serve/v1/*.pr
 # What the protos import of Google's, from the installed package: buf and protoc find it there without a network.
 GOOGLEAPIS := build/googleapis
 PROTOC := $(DEV_ENV)/bin/python -m grpc_tools.protoc -Iservice/pb=build/protos -I$(GOOGLEAPIS)
+# What Envoy transcodes by: our protos, Google's errors with their details, and all that these import.
+DESCRIPTORS := $(DEV_ENV)/bin/python -m grpc_tools.protoc -Iprotos -I$(GOOGLEAPIS) --include_imports \
+	$(wildcard protos/seq2serve/v1/*.proto) google/rpc/status.proto google/rpc/error_details.proto --descriptor_set_out
 OPENAPI := $(DEV_ENV)/bin/python -m service.api.http.openapi
 SOURCES := service export training tests bench
 WEB_TESTS := tests/web
 
-.PHONY: help setup serve test web-test check format protos bench bench-training faults soak clean
+.PHONY: help setup serve test web-test check format protos deploy-test bench bench-training faults soak clean
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -29,7 +32,10 @@ serve: $(SERVE_ENV)/.ready ## serve the bundled models; ARGS="…" goes to the s
 setup: $(DEV_ENV)/.ready ## set up .venv with all that training, export, tests and checks need
 
 test: $(DEV_ENV)/.ready ## run the tests; ARGS="…" goes to pytest
-	$(DEV_ENV)/bin/python -m pytest -m "not slow" $(ARGS)
+	$(DEV_ENV)/bin/python -m pytest -m "not slow and not deploy" $(ARGS)
+
+deploy-test: $(DEV_ENV)/.deploy-ready ## try what stands in deploy/ with the real programs, in under 10 minutes; ARGS="…" goes to pytest
+	$(DEV_ENV)/bin/python -m pytest -m deploy tests/deploy $(ARGS)
 
 web-test: $(DEV_ENV)/.ready $(WEB_TESTS)/node_modules/.ready ## walk through the page in Chromium; needs node and chromium; ARGS="keyboard" takes one file
 	node $(WEB_TESTS)/run.mjs $(ARGS)
@@ -46,16 +52,19 @@ check: $(GOOGLEAPIS)/.ready $(PROTOS) ## format, lint, types, import rules, prot
 	diff -r -x __pycache__ -x __init__.py build/pb/service/pb service/pb
 	$(PROTOC) --include_source_info --descriptor_set_out=build/protos.binpb $(PROTOS)
 	$(OPENAPI) build/protos.binpb build/openapi.json
+	$(DESCRIPTORS)=build/seq2serve.binpb
+	cmp build/seq2serve.binpb deploy/envoy/seq2serve.binpb
 	diff build/openapi.json service/api/http/openapi.json
 
 format: $(DEV_ENV)/.ready ## format the code and fix what can be fixed
 	$(DEV_ENV)/bin/ruff check --fix $(SOURCES)
 	$(DEV_ENV)/bin/ruff format $(SOURCES)
 
-protos: $(GOOGLEAPIS)/.ready $(PROTOS) ## generate service/pb and openapi.json from protos
+protos: $(GOOGLEAPIS)/.ready $(PROTOS) ## generate service/pb, openapi.json and Envoy's descriptors from protos
 	$(PROTOC) --python_out=. --pyi_out=. --grpc_python_out=. $(PROTOS)
 	$(PROTOC) --include_source_info --descriptor_set_out=build/protos.binpb $(PROTOS)
 	$(OPENAPI) build/protos.binpb service/api/http/openapi.json
+	$(DESCRIPTORS)=deploy/envoy/seq2serve.binpb
 
 # Generated code is to import by the package that it lies in.
 build/protos/%.proto: protos/%.proto
@@ -90,6 +99,12 @@ $(DEV_ENV)/.ready: pyproject.toml constraints.txt
 	$(DEV_ENV)/bin/pip install --quiet --constraint constraints.txt --no-deps g2p-en netra-transliterate
 	@touch $@
 
+# The extra's own list, so that the project is not installed once more.
+$(DEV_ENV)/.deploy-ready: $(DEV_ENV)/.ready
+	$(DEV_ENV)/bin/pip install --quiet --constraint constraints.txt $$($(DEV_ENV)/bin/python -c 'import tomllib; \
+		print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["deploy"])')
+	@touch $@
+
 $(WEB_TESTS)/node_modules/.ready: $(WEB_TESTS)/package-lock.json
 	@node -e 'process.exitCode = +(parseInt(process.versions.node) < 20)' 2>/dev/null || \
 		{ echo "web-test: needs node 20 or newer, with npm, to drive the browser"; exit 2; }
@@ -97,9 +112,10 @@ $(WEB_TESTS)/node_modules/.ready: $(WEB_TESTS)/package-lock.json
 	@touch $@
 
 $(GOOGLEAPIS)/.ready: $(DEV_ENV)/.ready
-	@mkdir -p $(@D)/google/api
-	@cp $$($(DEV_ENV)/bin/python -c 'import google.api.http_pb2 as http; \
-		print(*(http.__file__.replace("http_pb2.py", f"{name}.proto") for name in ("annotations", "http")))') $(@D)/google/api
+	@mkdir -p $(@D)
+	@cd "$$($(DEV_ENV)/bin/python -c 'import google.api.http_pb2 as http; from pathlib import Path; \
+		print(Path(http.__file__).parents[2])')" && cp --parents google/api/annotations.proto google/api/http.proto \
+		google/rpc/status.proto google/rpc/error_details.proto $(CURDIR)/$(@D)
 	@touch $@
 
 $(JOEYNMT_ENV)/.ready: bench/training/joeynmt.txt constraints.txt
