@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -36,6 +37,8 @@ class Panel:
     targets: tuple[Target, ...]
     position: tuple[int, int, int, int]
     """x, y, width, height in Grafana's grid of 24 columns."""
+    thresholds: tuple[tuple[float, str], ...]
+    """From which value on which colour."""
 
     def __str__(self) -> str:
         return f"{self.row} / {self.title}"
@@ -52,7 +55,10 @@ def panels(window: str = "10s") -> Iterator[Panel]:
         stacking = defaults.get("custom", {}).get("stacking", {}).get("mode", "none")
         targets = (Target(_filled(target["expr"], window), target["legendFormat"]) for target in panel["targets"])
         position = (place["x"], place["y"], place["w"], place["h"])
-        yield Panel(row, panel["title"], panel["type"], defaults["unit"], stacking != "none", tuple(targets), position)
+        steps = defaults.get("thresholds", {}).get("steps", [])
+        colours = tuple((-math.inf if step["value"] is None else step["value"], step["color"]) for step in steps)
+        is_stacked = stacking != "none"
+        yield Panel(row, panel["title"], panel["type"], defaults["unit"], is_stacked, tuple(targets), position, colours)
 
 
 def _filled(expression: str, window: str) -> str:

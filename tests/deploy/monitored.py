@@ -35,8 +35,11 @@ class Monitored:
 
 
 @contextmanager
-def monitored(directory: Path, load_seconds: float) -> Iterator[Monitored]:
-    """Start everything, make trouble, load it for so long; the load is over inside the context."""
+def monitored(directory: Path, load_seconds: float, calm_seconds: float = 0.0) -> Iterator[Monitored]:
+    """Start everything, make trouble, load it for so long; the load is over inside the context.
+
+    `calm_seconds`: of the load, the first, without clients that do harm.
+    """
     models = directory / "models"
     shutil.copytree(BUNDLED_MODEL, models / BUNDLED_MODEL.name)
     flags = ["--max-rows", str(MAX_ROWS), "--max-waiting", str(MAX_WAITING), "--watch-seconds", "0.2"]
@@ -53,7 +56,7 @@ def monitored(directory: Path, load_seconds: float) -> Iterator[Monitored]:
         broken.mkdir()
         (broken / "manifest.json").write_text("{}")
         begin = time.time()
-        with Traffic(envoy.grpc_address, envoy.http_address):
+        with Traffic(envoy.grpc_address, envoy.http_address, calm_seconds):
             time.sleep(load_seconds)
             end = time.time()
         yield Monitored(replica, api, webhook, broken, begin, end)

@@ -1,4 +1,4 @@
-"""python -m tests.deploy.picture [OUTPUT]: the dashboard as a picture, from a minute of the real programs under load.
+"""python -m tests.deploy.picture [OUTPUT]: the dashboard as a picture, from the real programs under load.
 
 Grafana's layout and colours, drawn by matplotlib from what Prometheus answers to the very queries of the panels.
 """
@@ -22,7 +22,7 @@ from tests.deploy.monitored import Monitored, monitored
 from tests.deploy.prometheus_api import Series
 
 OUTPUT = REPOSITORY / "docs" / "images" / "dashboard.png"
-LOAD_SECONDS = 75.0
+LOAD_SECONDS, CALM_SECONDS = 90.0, 45.0
 CELL, ROW_HEIGHT, WIDTH = 0.30, 0.36, 16.0
 """Inches: height of a unit of Grafana's grid, of a heading, width of the whole."""
 BACKGROUND, CARD, EDGE, TEXT, FAINT = "#111217", "#181b1f", "#2c3235", "#d8d9da", "#8e9297"
@@ -32,7 +32,7 @@ MAX_LEGENDS = 6
 
 def main(output: Path = OUTPUT) -> None:
     """Run everything, draw it."""
-    with tempfile.TemporaryDirectory() as directory, monitored(Path(directory), LOAD_SECONDS) as running:
+    with tempfile.TemporaryDirectory() as directory, monitored(Path(directory), LOAD_SECONDS, CALM_SECONDS) as running:
         figure = draw(running)
     figure.savefig(output, dpi=100, facecolor=BACKGROUND)
 
@@ -75,17 +75,24 @@ def _panel(figure: Figure, panel: Panel, running: Monitored, place: tuple[float,
     found = [(target, series) for target in panel.targets for series in _series(running, target)]
     if panel.kind == "stat":
         text = shown(found[0][1].values[-1], panel.unit) if found else "No data"
-        card.text(0.5, 0.42, text, fontsize=19, ha="center", va="center", color=COLOURS[0])
+        card.text(0.5, 0.42, text, fontsize=19, ha="center", va="center", color=_colour(panel, found))
     elif not found:
         card.text(0.5, 0.5, "No data", ha="center", color=FAINT, fontsize=9)
     else:
         x, y, width, height = place
         below = 0.28 + 0.15 * min(len(found), MAX_LEGENDS + 1)
         part = below / figure.get_figheight()
-        left = 0.6 / WIDTH
+        left = (0.45 + 0.055 * len(panel.unit.partition(":")[2])) / WIDTH
         axes = figure.add_axes((x + left, y + part, width - left - 0.006, height - part - 0.3 / figure.get_figheight()))
         _lines(axes, panel, found, running)
         _legend(card, panel, found, inches)
+
+
+def _colour(panel: Panel, found: Sequence[tuple[Target, Series]]) -> str:
+    """Of a number, as its thresholds say."""
+    value = found[0][1].values[-1] if found else 0.0
+    *_, name = (name for least, name in panel.thresholds if value >= least)
+    return {"green": COLOURS[0], "blue": COLOURS[2], "red": COLOURS[4]}[name]
 
 
 def _series(running: Monitored, target: Target) -> list[Series]:
@@ -105,13 +112,14 @@ def _lines(axes: Axes, panel: Panel, found: Sequence[tuple[Target, Series]], run
             moments = [seconds - running.begin for seconds, _ in series.samples]
             axes.plot(moments, series.values, linewidth=1.1, color=COLOURS[index % len(COLOURS)])
     axes.set_xlim(0, running.end - running.begin)
-    low, high = axes.get_ylim()
-    axes.set_ylim(min(low, 0) if low < 0 else 0, high if high > 0 else 1)
+    _, high = axes.get_ylim()
+    is_flat = max(max(series.values) for _, series in found) <= 0
+    axes.set_ylim(0, 1 if is_flat else high)
     axes.grid(color=EDGE, linewidth=0.6)
     axes.tick_params(colors=FAINT, labelsize=6.5, length=0, pad=2)
     axes.spines[:].set_visible(False)
     axes.locator_params(axis="y", nbins=4)
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda seconds, _: f"{seconds:.0f} s"))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda seconds, _: f"{seconds:.0f} s" if seconds else ""))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: shown(value, panel.unit)))
 
 

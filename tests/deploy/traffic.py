@@ -34,7 +34,9 @@ Turn = Callable[[], Awaitable[object]]
 class Traffic:
     """Inside the context, in a thread of its own. Every kind of client takes its turns again and again."""
 
-    def __init__(self, grpc_address: str, http_address: str) -> None:
+    def __init__(self, grpc_address: str, http_address: str, calm_seconds: float) -> None:
+        """`calm_seconds`: before clients come that do harm."""
+        self._calm_seconds = calm_seconds
         self._grpc_address = grpc_address
         self._http_address = http_address
         self._texts = itertools.cycle(sentences())
@@ -54,25 +56,30 @@ class Traffic:
     async def _run(self) -> None:
         async with connected(self._grpc_address) as stub, grpc.aio.insecure_channel(self._grpc_address) as channel:
             models = model_service_pb2_grpc.ModelServiceStub(channel)
-            turns: list[Turn] = [
+            good: list[Turn] = [
                 *[lambda: self._person(stub)] * NUM_PEOPLE,
                 lambda: translate_batch(stub, self._some(24)),
-                lambda: first_delta_then_cancel(stub, " ".join(self._some(8)), None),
                 lambda: self._explained(stub),
+                lambda: models.ListModels(model_service_pb2.ListModelsRequest()),
+                *(self._http_turn(path) for path in ("/", "/v1/models")),
+                self._http_turn("/v1/translate", texts=["Open the file.", "Close it."]),
+                self._http_turn("/translate", q="Open the file.", source="en", target="ko"),
+            ]
+            bad: list[Turn] = [
+                lambda: first_delta_then_cancel(stub, " ".join(self._some(8)), None),
                 lambda: self._wrong(stub),
                 lambda: stub.Translate(self._request(16, BEAM), timeout=0.05),
                 lambda: stub.Translate(self._request(100, BEAM)),
                 lambda: self._crowd(stub),
-                lambda: models.ListModels(model_service_pb2.ListModelsRequest()),
-                *(self._http_turn(path) for path in ("/", "/v1/models", "/nothing")),
-                self._http_turn("/v1/translate", texts=["Open the file.", "Close it."]),
+                self._http_turn("/nothing"),
                 self._http_turn("/v1/translate", texts=7),
                 self._http_turn("/v1/translate", "1m", texts=sentences(20)),
-                self._http_turn("/translate", q="Open the file.", source="en", target="ko"),
             ]
-            await asyncio.gather(*(self._again(turn) for turn in turns))
+            delayed = [(turn, 0.0) for turn in good] + [(turn, self._calm_seconds) for turn in bad]
+            await asyncio.gather(*(self._again(turn, delay) for turn, delay in delayed))
 
-    async def _again(self, turn: Turn) -> None:
+    async def _again(self, turn: Turn, delay_seconds: float) -> None:
+        await asyncio.to_thread(self._is_over.wait, delay_seconds)
         while not self._is_over.is_set():
             with contextlib.suppress(grpc.aio.AioRpcError):  # what clients are told is what the panels count
                 await turn()
