@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 from tests.deploy.envoy_process import EnvoyProcess
 from tests.deploy.monitoring import Alertmanager, Prometheus
@@ -17,7 +18,8 @@ from tests.deploy.replica import BUNDLED_MODEL, Replica
 from tests.deploy.traffic import MAX_ROWS, MAX_WAITING, Traffic, break_port
 from tests.deploy.webhook import Webhook
 
-START_SECONDS = 60.0
+START_SECONDS, MAX_LOAD_SECONDS = 60.0, 150.0
+IsEnough: TypeAlias = Callable[[PrometheusApi, float], bool]
 
 
 @dataclass(frozen=True)
@@ -35,10 +37,13 @@ class Monitored:
 
 
 @contextmanager
-def monitored(directory: Path, load_seconds: float, calm_seconds: float = 0.0) -> Iterator[Monitored]:
-    """Start everything, make trouble, load it for so long; the load is over inside the context.
+def monitored(directory: Path, is_enough: IsEnough, calm_seconds: float = 0.0) -> Iterator[Monitored]:
+    """Start everything, make trouble, load it; the load is over inside the context.
 
-    `calm_seconds`: of the load, the first, without clients that do harm.
+    Args:
+        directory: where files go.
+        is_enough: whether the load may end; asked with its begin. It ends after MAX_LOAD_SECONDS all the same.
+        calm_seconds: of the load, the first, without clients that do harm.
     """
     models = directory / "models"
     shutil.copytree(BUNDLED_MODEL, models / BUNDLED_MODEL.name)
@@ -57,7 +62,8 @@ def monitored(directory: Path, load_seconds: float, calm_seconds: float = 0.0) -
         (broken / "manifest.json").write_text("{}")
         begin = time.time()
         with Traffic(envoy.grpc_address, envoy.http_address, calm_seconds):
-            time.sleep(load_seconds)
+            while not is_enough(api, begin) and time.time() - begin < MAX_LOAD_SECONDS:
+                time.sleep(1)
             end = time.time()
         yield Monitored(replica, api, webhook, broken, begin, end)
 
