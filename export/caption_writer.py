@@ -13,8 +13,8 @@ from export.errors import ExportError
 from export.exportable import Exportable
 from export.language_tags import without_tags
 from export.model_card import model_card
-from export.stored_halves import rounded_to_halves, store_in_halves
-from export.writer import UNCHECKED, ExportOptions, write_whole
+from export.stored_halves import fold_normalization, rounded_to_halves, store_in_halves
+from export.writer import UNCHECKED, ExportOptions, describe_training, vocabulary_spec, write_whole
 from service.bundle.bundle import Bundle
 from service.bundle.image_input import ImageInput
 from service.bundle.manifest import (
@@ -22,14 +22,12 @@ from service.bundle.manifest import (
     Files,
     Limits,
     Manifest,
-    VocabularySpec,
     describe_file,
 )
-from service.bundle.provenance import Parity, Training
+from service.bundle.provenance import Parity
 from service.bundle.runtime import Runtime
 from training.captioning.checkpoint import CaptionCheckpoint
 from training.captioning.efficientnet import MEAN, STD
-from training.vocabulary import BEGIN_ID, END_ID, PAD_ID, UNKNOWN_ID
 
 GRAPHS = ("encoder.onnx", "decoder.onnx", "explain.onnx")
 
@@ -53,6 +51,7 @@ def export_captions(checkpoint: CaptionCheckpoint, directory: Path, options: Exp
 def _write(checkpoint: CaptionCheckpoint, options: ExportOptions, directory: Path) -> Manifest:
     trained = checkpoint.build_model()
     model = copy.deepcopy(trained)
+    fold_normalization(model)
     if options.precision == "float16":
         rounded_to_halves(model)
     exportable = take_apart_captioner(model)
@@ -77,7 +76,7 @@ def _write(checkpoint: CaptionCheckpoint, options: ExportOptions, directory: Pat
 def _describe(
     checkpoint: CaptionCheckpoint, exportable: Exportable, directory: Path, options: ExportOptions, parity: Parity
 ) -> Manifest:
-    recipe, progress = checkpoint.recipe, checkpoint.progress
+    recipe = checkpoint.recipe
     picture = recipe.picture
     encoder, decoder, explain = (describe_file(directory / name) for name in GRAPHS)
     return Manifest(
@@ -102,26 +101,9 @@ def _describe(
         ),
         # The tag is a token of the target.
         limits=Limits(max_source_tokens=picture.num_cells, max_target_tokens=recipe.max_caption_tokens + 1),
-        vocabulary=VocabularySpec(
-            source_size=0,
-            target_size=len(checkpoint.vocabulary),
-            begin_id=BEGIN_ID,
-            end_id=END_ID,
-            pad_id=PAD_ID,
-            unknown_id=UNKNOWN_ID,
-        ),
+        vocabulary=vocabulary_spec(0, len(checkpoint.vocabulary)),
         state=exportable.state,
         parity=parity,
-        training=Training(
-            recipe=recipe.to_dict(),
-            data=progress["provenance"]["data"],
-            data_sha256=progress["provenance"]["data_sha256"],
-            commit=progress["provenance"]["commit"],
-            initialized_from=progress["provenance"].get("initialized_from", ""),
-            steps=progress["step"],
-            target_tokens=progress["target_tokens"],
-            hours=round(progress["seconds"] / 3600, 2),
-            scores=options.scores,
-        ),
+        training=describe_training(recipe.to_dict(), checkpoint.progress, options),
         licence=options.licence,
     )

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from export.exportable import Exportable
 from export.graph_files import EXPLAIN_OUTPUTS
 from export.recurrence import BATCH_AXIS, Recurrence, write_recurrence
-from export.rnn import DecoderGraph, ExplainStep, StateLayout
+from export.rnn import DecoderGraph, ExplainStep, StateLayout, explained
 from export.write_graph import write_graph
 from training.captioning.model import Captioner
 
@@ -94,9 +94,5 @@ class ExplainEnd(nn.Module):
     def forward(self, outputs: list[Tensor], pixels: Tensor, target_ids: Tensor) -> tuple[Tensor, ...]:  # noqa: ARG002 (inputs of the graph)
         """Readouts (T - 1, B, R) and weights (T - 1, B, S) -> see `Exportable`; there are no maps of self-attention."""
         log_probs = self.model.log_probs(outputs[0].transpose(0, 1))
-        chosen = log_probs.gather(2, target_ids[:, 1:, None])[:, :, 0]
         weights = outputs[1].transpose(0, 1)  # (B, T - 1, S)
-        batch, target_length, num_cells = weights.shape
-        encoder_maps = log_probs.new_zeros(batch, 0, 1, num_cells, num_cells)
-        decoder_maps = log_probs.new_zeros(batch, 0, 1, target_length, target_length)
-        return chosen, encoder_maps, decoder_maps, weights[:, None, None]
+        return explained(log_probs, target_ids, weights[:, None, None], self.model.num_cells)

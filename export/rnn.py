@@ -188,16 +188,30 @@ class ExplainEnd(nn.Module):
     ) -> tuple[Tensor, ...]:
         """Readouts (T - 1, B, R) and weights (T - 1, B, S) -> see `Exportable`; there are no maps of self-attention."""
         log_probs = self.model.log_probs(outputs[0].transpose(0, 1))
-        chosen = log_probs.gather(2, target_ids[:, 1:, None])[:, :, 0]
         batch, source_length, target_length = *source_ids.shape, target_ids.shape[1] - 1
-        encoder_maps = log_probs.new_zeros(batch, 0, 1, source_length, source_length)
-        decoder_maps = log_probs.new_zeros(batch, 0, 1, target_length, target_length)
         if len(outputs) == 1:
-            return chosen, encoder_maps, decoder_maps, log_probs.new_zeros(batch, 0, 1, target_length, source_length)
+            cross = log_probs.new_zeros(batch, 0, 1, target_length, source_length)
+            return explained(log_probs, target_ids, cross, source_length)
         weights = outputs[1].transpose(0, 1)  # (B, T - 1, S)
         if self.model.settings.padded_source_tokens:
             weights = _without_padding(weights, source_lengths, source_length)
-        return chosen, encoder_maps, decoder_maps, weights[:, None, None]
+        return explained(log_probs, target_ids, weights[:, None, None], source_length)
+
+
+def explained(log_probs: Tensor, target_ids: Tensor, cross: Tensor, source_length: int) -> tuple[Tensor, ...]:
+    """What explain.onnx says of a model without self-attention; see `Exportable`.
+
+    Args:
+        log_probs: (B, T - 1, V).
+        target_ids: (B, T).
+        cross: maps of attention to the source, (B, layers, 1, T - 1, S).
+        source_length: S.
+    """
+    chosen = log_probs.gather(2, target_ids[:, 1:, None])[:, :, 0]
+    batch, target_length = chosen.shape
+    encoder_maps = log_probs.new_zeros(batch, 0, 1, source_length, source_length)
+    decoder_maps = log_probs.new_zeros(batch, 0, 1, target_length, target_length)
+    return chosen, encoder_maps, decoder_maps, cross
 
 
 def _cut(arrays: list[Tensor], lengths: Tensor) -> list[Tensor]:

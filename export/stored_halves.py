@@ -9,9 +9,23 @@ import onnx
 import torch
 from onnx import AttributeProto, GraphProto, TensorProto, helper, numpy_helper
 from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from training.captioning.efficientnet import ConvolutionBlock
 
 SMALLEST_SIZE = 1024
 """Of a weight that is worth a node of its own."""
+
+
+def fold_normalization(module: nn.Module) -> None:
+    """Make every convolution and its batch normalisation one convolution, in place.
+
+    ONNX Runtime would do it in any case; done before rounding, what is stored is what was rounded.
+    """
+    for block in module.modules():
+        if isinstance(block, ConvolutionBlock) and isinstance(block.norm, nn.BatchNorm2d):
+            block.convolution = fuse_conv_bn_eval(block.convolution, block.norm)
+            block.norm = nn.Identity()
 
 
 def rounded_to_halves(module: nn.Module) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from onnx_ir.passes.common import DeduplicateInitializersPass
+from onnx_ir.passes.common import ClearMetadataAndDocStringPass, DeduplicateInitializersPass
 from torch import nn
 
 OPSET = 21
@@ -51,4 +51,6 @@ def write_graph(
     assert program is not None
     # Tied embeddings are traced once for each use.
     DeduplicateInitializersPass(size_limit=sys.maxsize)(program.model)
+    # Stack traces name files of the machine that exported.
+    ClearMetadataAndDocStringPass()(program.model)
     program.save(str(path), external_data=False)

@@ -147,8 +147,7 @@ def _convert(
 def _describe(
     checkpoint: Trained, exportable: Exportable, directory: Path, options: ExportOptions, parity: Parity
 ) -> Manifest:
-    recipe, progress = checkpoint.recipe, checkpoint.progress
-    provenance = progress.get("provenance", {})
+    recipe = checkpoint.recipe
     return Manifest(
         **_languages(checkpoint),
         name=options.name or recipe.name,
@@ -163,32 +162,43 @@ def _describe(
             target_tokenizer=describe_file(directory / "target.model"),
         ),
         limits=Limits(max_source_tokens=recipe.data.max_source_tokens, max_target_tokens=recipe.data.max_target_tokens),
-        vocabulary=VocabularySpec(
-            source_size=len(checkpoint.source_vocabulary),
-            target_size=len(checkpoint.target_vocabulary),
-            begin_id=BEGIN_ID,
-            end_id=END_ID,
-            pad_id=PAD_ID,
-            unknown_id=UNKNOWN_ID,
-        ),
+        vocabulary=vocabulary_spec(len(checkpoint.source_vocabulary), len(checkpoint.target_vocabulary)),
         state=exportable.state,
         protected_spans=ProtectedSpans(
             symbols=recipe.protected_spans.symbols,
             patterns=recipe.protected_spans.patterns if recipe.protected_spans.num_symbols else (),
         ),
         parity=parity,
-        training=Training(
-            recipe=_describe_recipe(checkpoint),
-            data=provenance.get("data", "unknown"),
-            data_sha256=provenance.get("data_sha256", "unknown"),
-            commit=provenance.get("commit", "unknown"),
-            initialized_from=provenance.get("initialized_from", ""),
-            steps=progress["step"],
-            target_tokens=progress["target_tokens"],
-            hours=round(progress["seconds"] / 3600, 2),
-            scores=options.scores,
-        ),
+        training=describe_training(_describe_recipe(checkpoint), checkpoint.progress, options),
         licence=options.licence,
+    )
+
+
+def vocabulary_spec(source_size: int, target_size: int) -> VocabularySpec:
+    """Sizes, and the ids that are special in all of training's vocabularies."""
+    return VocabularySpec(
+        source_size=source_size,
+        target_size=target_size,
+        begin_id=BEGIN_ID,
+        end_id=END_ID,
+        pad_id=PAD_ID,
+        unknown_id=UNKNOWN_ID,
+    )
+
+
+def describe_training(recipe: dict[str, Any], progress: dict[str, Any], options: ExportOptions) -> Training:
+    """What a checkpoint says of its run."""
+    provenance = progress.get("provenance", {})
+    return Training(
+        recipe=recipe,
+        data=provenance.get("data", "unknown"),
+        data_sha256=provenance.get("data_sha256", "unknown"),
+        commit=provenance.get("commit", "unknown"),
+        initialized_from=provenance.get("initialized_from", ""),
+        steps=progress["step"],
+        target_tokens=progress["target_tokens"],
+        hours=round(progress["seconds"] / 3600, 2),
+        scores=options.scores,
     )
 
 

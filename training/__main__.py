@@ -13,6 +13,7 @@ from training import corpus
 from training.captioning import commands as captioning
 from training.errors import TrainingError
 from training.evaluation import commands as evaluation
+from training.recipe_arguments import add_recipe
 from training.study import command as study
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(run=corpus.run)
 
     command = commands.add_parser("prepare", help="clean, remove duplicates, split by document or package")
-    _add_recipe(command)
+    add_recipe(command)
     command.add_argument(
         "--input",
         action="append",
@@ -73,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(run=_prepare)
 
     command = commands.add_parser("vocabulary", help="learn subwords from prepared text")
-    _add_recipe(command)
+    add_recipe(command)
     command.add_argument("--data", type=Path, required=True, help="directory of prepared text")
     command.add_argument(
         "--from", dest="origin", type=Path, metavar="CHECKPOINT", help="take a trained model's vocabulary over"
@@ -81,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(run=_vocabulary)
 
     command = commands.add_parser("train", help="train a model; resumes where the output directory has a checkpoint")
-    _add_recipe(command)
+    add_recipe(command)
     command.add_argument("--data", type=Path, required=True, help="directory of prepared text with its vocabulary")
     command.add_argument("--output", type=Path, required=True, help="directory of checkpoints")
     command.add_argument(
@@ -102,13 +103,6 @@ def _parser() -> argparse.ArgumentParser:
     evaluation.add_commands(commands)
     captioning.add_commands(commands)
     return parser
-
-
-def _add_recipe(command: argparse.ArgumentParser) -> None:
-    command.add_argument("recipe", help="a YAML file, or the name of one in training/recipes")
-    command.add_argument(
-        "--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="change one setting; may be repeated"
-    )
 
 
 def _prepare(options: argparse.Namespace) -> int:

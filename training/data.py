@@ -5,7 +5,6 @@ B batch, S source length, T target length.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from training.bucketing import bucketed_batches
 from training.encoding import Reading, encoded, iterate_pairs
 from training.recipe import DataSettings, Recipe
 from training.sequences import Sequences
+from training.stream import Stream
 from training.vocabulary import BEGIN_ID, END_ID, PAD_ID, Vocabulary
 
 AS_IT_IS = Reading()
@@ -126,37 +126,22 @@ def read_texts(
 
 
 @dataclass
-class BatchStream:
-    """Endless training batches; `epoch` and `position` say where it stands, so that a run can resume.
-
-    Epochs take turns at the versions of the data.
-    Several processes take turns: batch k of the stream is for the process whose rank is k mod `num_processes`.
-    `epoch` and `position` are those of the whole stream after a round, the same in every process.
-    """
+class BatchStream(Stream[tuple[ParallelData, NDArray[np.int64]], Batch]):
+    """Endless training batches; epochs take turns at the versions of the data."""
 
     versions: Sequence[ParallelData]
     settings: DataSettings
     seed: int
-    epoch: int = 0
-    position: int = 0
-    rank: int = 0
-    num_processes: int = 1
 
-    def __iter__(self) -> Iterator[Batch]:
-        everyone = self._iterate_indices()
-        while True:
-            turns = list(itertools.islice(everyone, self.num_processes))
-            data, indices = turns[self.rank]
-            yield data.batch(indices)
+    def plans(self, epoch: int) -> Iterator[tuple[ParallelData, NDArray[np.int64]]]:
+        """See `Stream`: the data and the examples' indices."""
+        data = self.versions[epoch % len(self.versions)]
+        return ((data, indices) for indices in data.iterate_batches(self.settings, seed=self.seed + epoch))
 
-    def _iterate_indices(self) -> Iterator[tuple[ParallelData, NDArray[np.int64]]]:
-        while True:
-            data = self.versions[self.epoch % len(self.versions)]
-            batches = data.iterate_batches(self.settings, seed=self.seed + self.epoch)
-            for indices in itertools.islice(batches, self.position, None):
-                self.position += 1
-                yield data, indices
-            self.epoch, self.position = self.epoch + 1, 0
+    def batch(self, plan: tuple[ParallelData, NDArray[np.int64]]) -> Batch:
+        """See `Stream`."""
+        data, indices = plan
+        return data.batch(indices)
 
 
 def pad(sequences: Sequence[NDArray[np.int32]]) -> Tensor:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
@@ -21,14 +23,21 @@ class Scores:
 
 
 def score(translations: Sequence[str], references: Sequence[str]) -> Scores:
-    """Compare translations with one reference each.
+    """Compare translations with one reference each; see `score_against_all`."""
+    return score_against_all(translations, [[reference] for reference in references])
+
+
+def score_against_all(translations: Sequence[str], references: Sequence[Sequence[str]]) -> Scores:
+    """Compare translations with all that would be right, one or more for each.
 
     BLEU uses sacrebleu's 13a tokenizer for every language: for Korean it counts space-separated words, so it reads
     lower than scores on morphemes. chrF2 counts characters and is the figure to compare.
     """
     bleu, chrf = BLEU(), CHRF()
-    bleu_score = bleu.corpus_score(list(translations), [list(references)])
-    chrf_score = chrf.corpus_score(list(translations), [list(references)])
+    # sacrebleu takes None for a reference that a translation lacks.
+    streams: Any = [list(stream) for stream in itertools.zip_longest(*references)]
+    bleu_score = bleu.corpus_score(list(translations), streams)
+    chrf_score = chrf.corpus_score(list(translations), streams)
     return Scores(
         bleu=bleu_score.score,
         chrf=chrf_score.score,

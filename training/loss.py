@@ -8,11 +8,12 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 from training.data import Batch
+from training.objective import CROSS_ENTROPY, Objective
 from training.seq2seq import Seq2Seq
 from training.vocabulary import PAD_ID
 
@@ -33,16 +34,21 @@ def sequence_loss(model: Seq2Seq[Any], batch: Batch, label_smoothing: float) -> 
     )
 
 
-class SequenceLoss(nn.Module):
-    """`sequence_loss` of a model, as a module, so that gradients can be averaged over processes."""
+class SequenceLoss(Objective[Batch]):
+    """`sequence_loss` of a model."""
 
     def __init__(self, model: Seq2Seq[Any]) -> None:
         super().__init__()
         self.model = model
+        self.weights = {CROSS_ENTROPY: 1.0}
 
-    def forward(self, batch: Batch, label_smoothing: float) -> Tensor:
-        """The summed loss of a batch in nats; a scalar."""
-        return sequence_loss(self.model, batch, label_smoothing)
+    def forward(self, batch: Batch, label_smoothing: float) -> dict[str, Tensor]:
+        """See `Objective`."""
+        return {CROSS_ENTROPY: sequence_loss(self.model, batch, label_smoothing)}
+
+    def counts(self, batch: Batch) -> dict[str, int]:
+        """See `Objective`."""
+        return {CROSS_ENTROPY: batch.num_target_tokens}
 
 
 def projected_cross_entropy(

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TypeVar
 
 import torch
 from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
+Item = TypeVar("Item")
 # The others wait so long while the first process writes and averages checkpoints.
 TIMEOUT = timedelta(hours=1)
 
@@ -35,6 +38,10 @@ class ProcessGroup:
         """Whether this process writes checkpoints and reports progress."""
         return self.rank == 0
 
+    def turns(self, items: Iterable[Item]) -> Iterator[Item]:
+        """Those of `items`, the same in every process, that are this one's."""
+        return itertools.islice(items, self.rank, None, self.size)
+
     def parallel(self, module: nn.Module) -> nn.Module:
         """The module, with gradients averaged over the processes in every backward pass outside `without_sync`."""
         return module if self.size == 1 else DistributedDataParallel(module, forward_sync_buffers=False)
@@ -52,6 +59,10 @@ class ProcessGroup:
         total = torch.tensor(number, dtype=torch.float64, device=device)
         distributed.all_reduce(total)
         return float(total)
+
+    def sums(self, numbers: Mapping[str, float], device: torch.device) -> dict[str, float]:
+        """`sum` of each."""
+        return {name: self.sum(number, device) for name, number in numbers.items()}
 
     def copy_from_first(self, module: nn.Module) -> None:
         """Give every process the weights that the module has in the first."""

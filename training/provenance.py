@@ -16,13 +16,17 @@ def describe_provenance(data_directory: Path) -> dict[str, str]:
         for line in lines:
             num_pairs += 1
             origins.add(line.rstrip("\n").split("\t")[-1])
-    with train.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
     return {
         "data": f"{num_pairs} pairs from {', '.join(sorted(origins))}",
-        "data_sha256": digest,
+        "data_sha256": sha256_of(train),
         "commit": code_commit(),
     }
+
+
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def code_commit() -> str:

@@ -9,7 +9,7 @@ import difflib
 import re
 from pathlib import Path
 from types import UnionType
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import msgspec
 import yaml
@@ -21,6 +21,7 @@ from training.model_settings import FAMILY, TRANSFORMER, ModelSettings, Transfor
 from training.protected_spans import ProtectedSpanSettings
 from training.section import Fraction, NonNegative, Positive, Section
 
+AnyRecipe = TypeVar("AnyRecipe", bound=Section)
 _EXPONENT = re.compile(r"[-+]?\d+[eE][-+]?\d+")
 
 
@@ -159,11 +160,6 @@ class Recipe(Section, frozen=True):
         """What stands in front of every source of a pair: its tag and a space, or nothing."""
         return f"{self.tags[pair.target]} " if pair.target in self.tags else ""
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, the same as JSON gives them back."""
-        plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(self))
-        return plain
-
 
 def load_recipe(name_or_path: str, overrides: tuple[str, ...] = ()) -> Recipe:
     """Read a recipe by file path, or by name from training/recipes.
@@ -202,10 +198,15 @@ def parse_recipe(content: dict[str, Any], origin: str) -> Recipe:
     model = content.get("model")
     if isinstance(model, dict):
         content = content | {"model": {FAMILY: TRANSFORMER} | model}  # what a recipe means that names no family
+    return convert(content, Recipe, origin)
+
+
+def convert(content: dict[str, Any], kind: type[AnyRecipe], origin: str) -> AnyRecipe:
+    """Plain values as a recipe of some kind; errors name the key and `origin`."""
     try:
-        return msgspec.convert(content, Recipe, strict=True)
+        return msgspec.convert(content, kind, strict=True)
     except msgspec.ValidationError as error:
-        raise TrainingError(f"{origin}: {_explain(str(error))}") from None
+        raise TrainingError(f"{origin}: {_explain(str(error), kind)}") from None
 
 
 def apply_override(content: dict[str, Any], override: str) -> None:
@@ -231,20 +232,20 @@ def _plain(value: str) -> Any:
     return float(read) if isinstance(read, str) and _EXPONENT.fullmatch(read) else read
 
 
-def _explain(message: str) -> str:
-    """Add the nearest known key to a message about an unknown one."""
-    match = re.search(r"unknown field `(\w+)`(?: - at `\$\.?(\w*)`)?", message)
+def _explain(message: str, kind: type[Section]) -> str:
+    """Add the nearest known key to a message about an unknown one, in the recipe or in a section of it."""
+    match = re.search(r"unknown field `(\w+)`(?: - at `\$\.(\w+)`)?$", message)
     if not match:
         return message.replace("$.", "")
     key, section = match.group(1), match.group(2) or ""
-    known = _known_keys(section)
+    known = _known_keys(section, kind)
     nearest = difflib.get_close_matches(key, known, n=1)
     hint = f"; did you mean {nearest[0]!r}?" if nearest else f"; known keys: {', '.join(known)}"
     return f"unknown key {key!r} in {section or 'the recipe'}{hint}"
 
 
-def _known_keys(section: str) -> list[str]:
+def _known_keys(section: str, kind: type[Section]) -> list[str]:
     """Of a section of the recipe, or of the recipe itself; of every family of models where they differ."""
-    owner = {field.name: field.type for field in msgspec.structs.fields(Recipe)}.get(section, Recipe)
+    owner = {field.name: field.type for field in msgspec.structs.fields(kind)}.get(section, kind)
     owners = get_args(owner) if isinstance(owner, UnionType) else (owner,)
     return list(dict.fromkeys(field.name for one in owners for field in msgspec.structs.fields(one)))

@@ -1,6 +1,6 @@
 """Search in PyTorch: the slow references that the served engine must equal, and what evaluation uses.
 
-K running hypotheses, V vocabulary size.
+B rows, K running hypotheses, V vocabulary size.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from training.data import pad
-from training.seq2seq import Seq2Seq
+from training.seq2seq import Seq2Seq, State
 from training.vocabulary import BEGIN_ID, END_ID
 
 
@@ -37,10 +37,21 @@ def greedy(model: Seq2Seq[Any], sources: Sequence[Sequence[int]], max_tokens: Se
     """
     source_ids = pad([np.asarray(source, np.int32) for source in sources])
     lengths = torch.tensor([len(source) for source in sources])
-    state = model.start(source_ids, lengths)
-    tokens = torch.full((len(sources),), BEGIN_ID)
-    translations: list[list[int]] = [[] for _ in sources]
-    running = set(range(len(sources)))
+    return greedy_from(model, model.start(source_ids, lengths), torch.full((len(sources),), BEGIN_ID), max_tokens)
+
+
+@torch.inference_mode()
+def greedy_from(model: Seq2Seq[State], state: State, tokens: Tensor, max_tokens: Sequence[int]) -> list[list[int]]:
+    """`greedy` from a state on.
+
+    Args:
+        model: in evaluation mode.
+        state: of B rows.
+        tokens: (B,), the next to read.
+        max_tokens: the most that may follow in each row, end of sentence not counted.
+    """
+    translations: list[list[int]] = [[] for _ in max_tokens]
+    running = set(range(len(max_tokens)))
     for _ in range(max(max_tokens) + 1):
         tokens = model.log_probs(model.step(tokens, state)).argmax(dim=-1)  # (B,)
         for row in sorted(running):

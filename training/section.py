@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 
@@ -13,3 +13,8 @@ Fraction = Annotated[float, msgspec.Meta(ge=0.0, lt=1.0)]
 
 class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Frozen; an unknown key is an error."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, the same as JSON gives them back."""
+        plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(self))
+        return plain

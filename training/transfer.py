@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from training.checkpoint import Checkpoint
 from training.errors import TrainingError
-from training.seq2seq import Seq2Seq
 from training.vocabulary import Vocabulary
 
 
 @torch.no_grad()
 def transfer(
-    checkpoint: Checkpoint, model: Seq2Seq[Any], source_vocabulary: Vocabulary, target_vocabulary: Vocabulary
+    checkpoint: Checkpoint, model: nn.Module, source_vocabulary: Vocabulary, target_vocabulary: Vocabulary
 ) -> None:
     """Copy a checkpoint's weights into `model`, a model with the same settings.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
+from typing import Literal
 
 from service import request_context
 from service.api.served_model import ServedModel
@@ -31,6 +32,8 @@ _PURPOSES = {
     True: "describes pictures, by CaptionService",
 }
 """By whether a model reads pictures."""
+Choice = tuple[ServedModel, LanguagePair]
+"""One of the things that a request may mean."""
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
 
 
@@ -80,18 +83,8 @@ class Models:
         source = _language(selection.source_language_code, "model_selection.source_language_code")
         target = _language(selection.target_language_code, "model_selection.target_language_code")
         choices = self._choices(selection, reads_images=False)
-        fitting = [choice for choice in choices if _fits(source, choice[1].source_language)]
-        if not fitting:
-            known = ", ".join(sorted({pair.source_language for _, pair in choices}))
-            raise ModelNotFoundError(
-                "model_selection.source_language_code", f"no model translates from {source!r}; known: {known}"
-            )
-        reading, fitting = fitting, [choice for choice in fitting if _fits(target, choice[1].target_language)]
-        if not fitting:
-            known = ", ".join(sorted({pair.target_language for _, pair in reading}))
-            raise ModelNotFoundError(
-                "model_selection.target_language_code", f"no model translates to {target!r}; known: {known}"
-            )
+        reading = _fitting(choices, source, "source_language", "translates from")
+        fitting = _fitting(reading, target, "target_language", "translates to")
         model = fitting[0][0]
         request_context.current().choose_model(model.manifest.name)
         return model.translating(_only([pair for one, pair in fitting if one is model], source, target))
@@ -107,18 +100,13 @@ class Models:
         if selection.source_language_code:
             raise InvalidRequestError.of("model_selection.source_language_code", "a picture has no language")
         choices = self._choices(selection, reads_images=True)
-        fitting = [choice for choice in choices if _fits(target, choice[1].target_language)]
-        if not fitting:
-            known = ", ".join(sorted({pair.target_language for _, pair in choices}))
-            raise ModelNotFoundError(
-                "model_selection.target_language_code", f"no model writes captions in {target!r}; known: {known}"
-            )
+        fitting = _fitting(choices, target, "target_language", "writes captions in")
         model = fitting[0][0]
         pairs = [pair for one, pair in fitting if one is model]
         request_context.current().choose_model(model.manifest.name)
         return model.translating(next((pair for pair in pairs if _is(target, pair.target_language)), pairs[0]))
 
-    def _choices(self, selection: pb.ModelSelection, reads_images: bool) -> list[tuple[ServedModel, LanguagePair]]:
+    def _choices(self, selection: pb.ModelSelection, reads_images: bool) -> list[Choice]:
         """The models that are for such a request, or the one that it names, with all of their pairs."""
         models = self.all()
         if selection.model:
@@ -138,6 +126,17 @@ def _language(code: str, field: str) -> str:
     if code and not _LANGUAGE.fullmatch(code):
         raise InvalidRequestError.of(field, f"{code[:40]!r} is not a BCP-47 language code such as 'en' or 'ko-KR'")
     return code
+
+
+def _fitting(
+    choices: Sequence[Choice], asked: str, side: Literal["source_language", "target_language"], verb: str
+) -> list[Choice]:
+    """The choices with the language asked for on that side of the pair; `verb` is what the model does with it."""
+    fitting = [choice for choice in choices if _fits(asked, getattr(choice[1], side))]
+    if not fitting:
+        known = ", ".join(sorted({getattr(pair, side) for _, pair in choices}))
+        raise ModelNotFoundError(f"model_selection.{side}_code", f"no model {verb} {asked!r}; known: {known}")
+    return fitting
 
 
 def _only(pairs: Sequence[LanguagePair], source: str, target: str) -> LanguagePair:

@@ -6,6 +6,7 @@ H height, W width.
 
 from __future__ import annotations
 
+import re
 import warnings
 from io import BytesIO
 
@@ -19,7 +20,9 @@ FORMATS = ("PNG", "JPEG")
 """Pillow knows some dozens more; their decoders are not for strangers."""
 MAX_SCANS = 32
 """Of a progressive JPEG, which has ten or so: each goes over all of the picture, and takes a few bytes of the file."""
-_START_OF_SCAN = b"\xff\xda"
+# Within a scan 0 says that the byte before it was no marker, and D0 to D7 are marks along the way.
+_MARKER = re.compile(rb"\xff+([\x01-\xcf\xd8-\xfe])")
+_ALONE, _START_OF_SCAN, _END_OF_PICTURE = (0x01, 0xD8), 0xDA, 0xD9
 _ORIENTATION_TAG = 0x0112
 # What brings a picture upright that EXIF says a camera turned.
 _UPRIGHT: dict[object, Image.Transpose] = {
@@ -71,8 +74,21 @@ def _check(picture: Image.Image, content: bytes, max_pixels: int) -> None:
     # A JPEG may hold more pictures than the first, as some cameras' do: they are no animation.
     if picture.format == "PNG" and getattr(picture, "is_animated", False):
         raise _refusal("is animated; send a single picture")
-    if picture.format != "PNG" and content.count(_START_OF_SCAN) > MAX_SCANS:
+    if picture.format != "PNG" and _num_scans(content) > MAX_SCANS:
         raise _refusal(f"has more scans than the limit, {MAX_SCANS}")
+
+
+def _num_scans(content: bytes) -> int:
+    """Of a JPEG's first picture; what comes behind it, as a phone's film does, is nobody's."""
+    scans, position = 0, 0
+    while scans <= MAX_SCANS and (marker := _MARKER.search(content, position)):
+        code, position = marker[1][0], marker.end()
+        if code == _END_OF_PICTURE:
+            break
+        if code not in _ALONE:
+            position += max(int.from_bytes(content[position : position + 2]), 2)
+        scans += code == _START_OF_SCAN
+    return scans
 
 
 def _pixels(picture: Image.Image, height: int, width: int) -> NDArray[np.uint8]:
@@ -97,16 +113,18 @@ def _with_8_bits(picture: Image.Image) -> Image.Image:
     """Pillow would cut 16 bits of grey off at 255."""
     if not picture.mode.startswith("I"):
         return picture
-    return Image.fromarray((np.asarray(picture).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8))
+    values = np.asarray(picture) >> 8
+    return Image.fromarray(values.clip(0, 255, out=values).astype(np.uint8))
 
 
 def _on_white(picture: Image.Image) -> Image.Image:
     """RGB; where the picture is transparent, white shows through."""
     if not picture.has_transparency_data:
-        return picture.convert("RGB")
-    picture = picture.convert("RGBA")
-    white = Image.new("RGBA", picture.size, "white")
-    return Image.alpha_composite(white, picture).convert("RGB")
+        return picture if picture.mode == "RGB" else picture.convert("RGB")
+    picture = picture if picture.mode == "RGBA" else picture.convert("RGBA")
+    white = Image.new("RGB", picture.size, "white")
+    white.paste(picture, mask=picture)
+    return white
 
 
 def _refusal(description: str) -> InvalidRequestError:

@@ -49,6 +49,11 @@ class EnvoyProcess(ServerProcess):
             raise
         return self
 
+    @property
+    def pid(self) -> int:
+        """Of the process."""
+        return self._process.pid
+
     def stats(self) -> dict[str, float]:
         """Counters and gauges by their name in Prometheus' format, labels included."""
         with urllib.request.urlopen(f"http://{self.stats_address}/stats/prometheus", timeout=10) as response:

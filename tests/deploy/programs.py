@@ -11,6 +11,7 @@ DEBIAN_PACKAGES = {
     "promtool": "prometheus",
     "prometheus-alertmanager": "prometheus-alertmanager",
     "amtool": "prometheus-alertmanager",
+    "docker-compose": "docker-compose",
 }
 
 

@@ -65,9 +65,14 @@ def test_the_longest_request_can_be_asked_again(pair: Pair, stub: Stub) -> None:
 def test_a_batch_that_has_no_answer_yet_is_asked_again(pair: Pair, stub: Stub) -> None:
     _, bad = pair
     bad.refuse = _refusing(grpc.StatusCode.UNAVAILABLE)
-    requests = [pb.BatchTranslateRequest(items=[pb.BatchItem(id=str(number))]) for number in range(3)]
+
+    def requests() -> Iterator[pb.BatchTranslateRequest]:
+        for number in range(3):
+            time.sleep(0.05)  # it is refused before all is said
+            yield pb.BatchTranslateRequest(items=[pb.BatchItem(id=str(number))])
+
     while not bad.num_calls:
-        assert [answer.id for answer in stub.BatchTranslate(iter(requests))] == ["good 0", "good 1", "good 2"]
+        assert [answer.id for answer in stub.BatchTranslate(requests())] == ["good 0", "good 1", "good 2"]
 
 
 def test_a_stream_that_has_begun_is_not_asked_again(pair: Pair, stub: Stub) -> None:

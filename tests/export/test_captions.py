@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -7,19 +8,22 @@ import onnx
 import pytest
 import torch
 from onnx import TensorProto
+from PIL import Image
 
 from export.__main__ import main
 from export.caption_parity import check_caption_parity, samples
 from export.parity import ParityError, run_engine
-from export.stored_halves import rounded_to_halves, store_in_halves
+from export.stored_halves import fold_normalization, rounded_to_halves, store_in_halves
 from export.write_graph import write_graph
 from service.bundle.bundle import Bundle
 from service.bundle.manifest import load_manifest
 from service.bundle.runtime import Runtime
+from service.pictures.decoding import decode
 from service.request import DecodingOptions, Picture
 from tests import captioning
 from training.captioning.checkpoint import CaptionCheckpoint
-from training.captioning.pictures import normalised
+from training.captioning.efficientnet import ConvolutionBlock
+from training.captioning.pictures import normalised, to_pixels
 from training.captioning.search import greedy_captions
 from training.vocabulary import BEGIN_ID, END_ID
 
@@ -60,6 +64,7 @@ def test_the_manifest_says_what_the_service_needs(directory: Path, checkpoint: C
 
 def test_the_engine_describes_pictures_as_pytorch_does(directory: Path, checkpoint: CaptionCheckpoint) -> None:
     model = checkpoint.build_model()
+    fold_normalization(model)
     rounded_to_halves(model)
     bundle = Bundle.load(directory, Runtime.start("cpu"))
     random = np.random.default_rng(0)
@@ -81,8 +86,20 @@ def test_pixels_are_normalised_as_in_training(directory: Path) -> None:
     np.testing.assert_allclose(found, normalised(pixels).numpy(), atol=1e-6)
 
 
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA", "P", "L", "CMYK"])
+def test_pixels_are_decoded_as_in_training(mode: str) -> None:
+    values = np.random.default_rng(2).integers(0, 256, (90, 70, 4), dtype=np.uint8)
+    picture = Image.fromarray(values).convert(mode)
+    content = BytesIO()
+    picture.save(content, "JPEG" if mode == "CMYK" else "PNG")
+    with Image.open(BytesIO(content.getvalue())) as read:
+        expected = to_pixels(read, 64, 96)
+    np.testing.assert_array_equal(decode(content.getvalue(), 64, 96, 10_000), expected)
+
+
 def test_explained_attention_is_the_models(directory: Path, checkpoint: CaptionCheckpoint) -> None:
     model = checkpoint.build_model()
+    fold_normalization(model)
     rounded_to_halves(model)
     bundle = Bundle.load(directory, Runtime.start("cpu"))
     pixels = normalised(checkpoint.examples[:1].numpy())
@@ -106,6 +123,23 @@ def test_a_bundle_of_other_weights_is_refused(directory: Path, checkpoint: Capti
     found = samples(model, checkpoint.examples, list(checkpoint.tag_ids.values()))
     with pytest.raises(ParityError):
         check_caption_parity(Bundle.load(directory, Runtime.start("cpu")), model, model, found)
+
+
+def test_a_convolution_is_stored_in_two_bytes_with_its_normalisation(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    block = ConvolutionBlock((24, 32), 3).eval()
+    for values in (block.norm.weight.data, block.norm.running_mean, block.norm.running_var):
+        values.uniform_(0.5, 2.0)
+    pixels = torch.randn(2, 24, 8, 8)
+    expected = block(pixels).detach()
+    fold_normalization(block)
+    np.testing.assert_allclose(block(pixels).detach(), expected, atol=1e-5)
+    rounded_to_halves(block)
+    write_graph(block, (pixels,), [{0: "batch"}], ["inputs"], ["outputs"], tmp_path / "graph.onnx")
+    store_in_halves(tmp_path / "graph.onnx")
+    kinds = {tuple(weight.dims): weight.data_type for weight in onnx.load(tmp_path / "graph.onnx").graph.initializer}
+    assert kinds[32, 24, 3, 3] == TensorProto.FLOAT16
+    np.testing.assert_allclose(_run(tmp_path / "graph.onnx", pixels), expected, atol=0.02)
 
 
 def test_weights_are_stored_in_two_bytes_without_loss(tmp_path: Path) -> None:

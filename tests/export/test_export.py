@@ -212,6 +212,11 @@ def test_a_changed_or_missing_file_is_refused(bundle: Path, tmp_path: Path, name
         Bundle.load(copy, runtime)
 
 
+@pytest.mark.parametrize("name", ["encoder.onnx", "decoder.onnx", "explain.onnx"])
+def test_a_bundle_names_no_file_of_the_machine_that_exported_it(bundle: Path, name: str) -> None:
+    assert str(Path(writer.__file__).parent.parent).encode() not in (bundle / name).read_bytes()
+
+
 def test_the_command_line(bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     make_checkpoint(8, num_encoder_layers=1, num_decoder_layers=1, model_size=32).save(tmp_path / "model.pt")
     (tmp_path / "scores.json").write_text(

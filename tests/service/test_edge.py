@@ -142,9 +142,9 @@ async def test_more_rpcs_than_may_run_are_told_to_come_back(serve: Serve) -> Non
     request = pb.TranslateRequest(texts=["cat\n" * 20], decoding=slow, model_selection=EXACT)
     async with serve(max_rows=1, max_rpcs=2) as (_, channel):
         stub = pb_grpc.TranslationServiceStub(channel)
-        outcomes = await asyncio.gather(*(stub.Translate(request) for _ in range(5)), return_exceptions=True)
+        outcomes = await asyncio.gather(*(stub.Translate(request) for _ in range(4)), return_exceptions=True)
     refused = [outcome for outcome in outcomes if isinstance(outcome, grpc.aio.AioRpcError)]
-    assert len(refused) == 3
+    assert len(refused) == 2  # with more at once, gRPC's own limit might be first
     for error in refused:
         assert error.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
         assert detail(error, error_details_pb2.ErrorInfo).reason == "TOO_MANY_RPCS"

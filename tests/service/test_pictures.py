@@ -148,6 +148,14 @@ def test_what_is_no_picture_or_too_much_is_refused(make: Callable[[], bytes], me
     assert [violation.field for violation in raised.value.violations] == ["image"]
 
 
+def test_what_follows_a_jpeg_counts_no_scans() -> None:
+    picture = encoded(PICTURE, "JPEG", progressive=True)
+    film = b"\xff\xda\x00\x02" * 100
+    assert np.array_equal(pixels(picture + film), pixels(picture))
+    thumbnail = b"\xff\xe2" + (2 + len(film)).to_bytes(2, "big") + film  # in an application's segment
+    assert np.array_equal(pixels(picture[:2] + thumbnail + picture[2:]), pixels(picture))
+
+
 def test_normalised_pixels_are_those_of_the_formula() -> None:
     image = ImageInput(height=30, width=40, mean=(0.5, 0.4, 0.3), std=(0.2, 0.25, 0.3), grid=(3, 4))
     found = image.normalized([COLORS, COLORS[::-1]])

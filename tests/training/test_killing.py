@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from training.__main__ import main
-from training.checkpoint import Checkpoint, step_checkpoints
+from training.checkpoint import Checkpoint
+from training.checkpoint_files import step_checkpoints
 
 SAVE_EVERY = 3
 SETTINGS = {

@@ -9,7 +9,8 @@ from torch import nn
 
 from tests.training.test_training import losses, make_trainer
 from training.activation_checkpointing import recompute_layers
-from training.checkpoint import Checkpoint, step_checkpoints
+from training.checkpoint import Checkpoint
+from training.checkpoint_files import step_checkpoints
 from training.data import ParallelData
 from training.loss import sequence_loss
 from training.model import build_model

@@ -33,10 +33,11 @@ def arguments(prepared: Path, run: Path, max_steps: int) -> list[str]:
     return ["train", str(prepared / "recipe.yaml"), *data, *flags]
 
 
-def train_in_two(prepared: Path, run: Path, max_steps: int) -> str:
+def run_in_two(command: list[str]) -> str:
+    """What `python -m training` prints on two processes."""
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     done = subprocess.run(
-        [*launcher, "-m", "training", *arguments(prepared, run, max_steps)],
+        [*launcher, "-m", "training", *command],
         env=os.environ | {"OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
@@ -59,7 +60,7 @@ def test_two_processes_follow_the_curve_of_one_and_take_turns_with_it(prepared: 
     assert len(expected) == 12
     assert expected[-1] < expected[0] - 0.3
     assert main(arguments(prepared, shared, 4)) == 0
-    printed = train_in_two(prepared, shared, 8)
+    printed = run_in_two(arguments(prepared, shared, 8))
     assert printed.count("2 processes on cpu, resumed at step 4") == 1
     assert printed.count("development loss") == 5  # four steps and the average, from one process
     assert main(arguments(prepared, shared, 12)) == 0

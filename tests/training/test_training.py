@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from training.__main__ import main
-from training.checkpoint import Checkpoint, average, step_checkpoints
+from training.checkpoint import Checkpoint, average
+from training.checkpoint_files import step_checkpoints
 from training.data import BatchStream, ParallelData, read_pairs
 from training.errors import TrainingError
 from training.loss import sequence_loss

@@ -7,14 +7,19 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from training.recipe_arguments import add_recipe
+
 if TYPE_CHECKING:
+    import torch
+
     from training.captioning.examples import Example
+    from training.captioning.settings import CaptionRecipe
 
 
 def add_commands(commands: Any) -> None:
     """Put the subcommands into `commands`, an argparse object."""
     command = commands.add_parser("caption-prepare", help="gather captioned stamps, render scenes, compute features")
-    _add_recipe(command)
+    add_recipe(command)
     command.add_argument(
         "--encoder-weights", type=Path, required=True, metavar="FILE.pth", help="of EfficientNet-Lite0"
     )
@@ -26,7 +31,7 @@ def add_commands(commands: Any) -> None:
     command = commands.add_parser(
         "caption-train", help="train a captioner; resumes where its directory has a checkpoint"
     )
-    _add_recipe(command)
+    add_recipe(command)
     command.add_argument("--data", type=Path, required=True, help="directory of prepared pictures")
     command.add_argument("--output", type=Path, required=True, help="directory of checkpoints")
     command.set_defaults(run=_train)
@@ -37,13 +42,6 @@ def add_commands(commands: Any) -> None:
     command.add_argument("--json", type=Path, metavar="FILE", help="also write the scores for the model card")
     command.add_argument("--examples", type=Path, metavar="FILE", help="also write every caption, as TSV")
     command.set_defaults(run=_evaluate)
-
-
-def _add_recipe(command: argparse.ArgumentParser) -> None:
-    command.add_argument("recipe", help="a YAML file, or the name of one in training/recipes")
-    command.add_argument(
-        "--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="change one setting; may be repeated"
-    )
 
 
 def _prepare(options: argparse.Namespace) -> int:
@@ -57,26 +55,34 @@ def _prepare(options: argparse.Namespace) -> int:
 
 
 def _train(options: argparse.Namespace) -> int:
+    from training.captioning.settings import load_caption_recipe
+    from training.process_group import joined
+
+    recipe = load_caption_recipe(options.recipe, tuple(options.set))
+    with joined("cpu") as device:
+        _train_on(device, recipe, options)
+    return 0
+
+
+def _train_on(device: torch.device, recipe: CaptionRecipe, options: argparse.Namespace) -> None:
     from training.captioning.data import CaptionData
     from training.captioning.examples import read_examples
     from training.captioning.prepare import describe_data, example_pictures, read_prepared
-    from training.captioning.settings import load_caption_recipe
     from training.captioning.trainer import CaptionTrainer
     from training.provenance import code_commit
 
-    recipe = load_caption_recipe(options.recipe, tuple(options.set))
     examples = read_examples(options.data)
     prepared = read_prepared(recipe, options.data)
     splits = (_of_split(examples, split) for split in ("train", "development"))
     train, development = (CaptionData(part, prepared.features, prepared.vocabulary, recipe) for part in splits)
     provenance = {**describe_data(options.data, examples), "commit": code_commit()}
     pictures = example_pictures(recipe, examples)
-    trainer = CaptionTrainer(recipe, train, development, prepared.weights, pictures, options.output, provenance)
+    trainer = CaptionTrainer(recipe, train, development, prepared.weights, pictures, options.output, device, provenance)
     is_resumed = trainer.resume()
     where = f"resumed at step {trainer.step}" if is_resumed else "from the beginning"
-    print(f"{recipe.name}: {len(train.examples):,} pictures, {where}", flush=True)
+    if trainer.processes.is_first:
+        print(f"{recipe.name}: {len(train.examples):,} pictures, {where}", flush=True)
     trainer.run()
-    return 0
 
 
 def _evaluate(options: argparse.Namespace) -> int:

@@ -18,6 +18,7 @@ from training.captioning.scene_captions import Caption
 from training.captioning.scenes import Box
 from training.captioning.settings import CaptionRecipe
 from training.data import pad
+from training.stream import Stream
 from training.vocabulary import BEGIN_ID, END_ID, PAD_ID, Vocabulary
 
 MAX_LENGTH_GROUP = 16
@@ -41,6 +42,26 @@ class Batch:
     def num_target_tokens(self) -> int:
         """Tags included."""
         return int((self.target_output != PAD_ID).sum())
+
+    @property
+    def num_captions(self) -> int:
+        """B."""
+        return len(self.target_output)
+
+    @property
+    def num_guided(self) -> int:
+        """Target tokens that should look somewhere."""
+        return int(self.is_guided.sum())
+
+    @property
+    def is_guided(self) -> Tensor:
+        """(B, T)."""
+        return self.looked_at.any(dim=-1) & (self.target_output != PAD_ID)
+
+    def to(self, device: torch.device) -> Batch:
+        """The same batch on `device`."""
+        tensors = self.features, self.target_input, self.target_output, self.looked_at
+        return Batch(*(tensor.to(device, non_blocking=True) for tensor in tensors))
 
 
 @dataclass(frozen=True)
@@ -125,6 +146,21 @@ class CaptionData:
                     boxes = [told.example.boxes[thing] for thing in mention.things]
                     seen[position] = cells_of(boxes, self.recipe.picture.grid)
         return [piece for piece, _, _ in pieces], seen
+
+
+@dataclass
+class CaptionStream(Stream[Sequence[Told], Batch]):
+    """Endless training batches."""
+
+    data: CaptionData
+
+    def plans(self, epoch: int) -> list[list[Told]]:
+        """See `Stream`: the captions of each batch."""
+        return self.data.epoch(epoch)
+
+    def batch(self, plan: Sequence[Told]) -> Batch:
+        """See `Stream`."""
+        return self.data.batch(plan)
 
 
 def cells_of(boxes: Sequence[Box], grid: tuple[int, int]) -> Tensor:

@@ -64,7 +64,7 @@ class ConvolutionBlock(nn.Module):
         super().__init__()
         self.kernel, self.stride = kernel, stride
         self.convolution = nn.Conv2d(*channels, kernel, stride, groups=groups, bias=False)
-        self.norm = nn.BatchNorm2d(channels[1], eps=_BATCH_NORM_EPSILON)
+        self.norm: nn.Module = nn.BatchNorm2d(channels[1], eps=_BATCH_NORM_EPSILON)
         self.is_activated = is_activated
 
     def forward(self, inputs: Tensor) -> Tensor:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sacrebleu.metrics.bleu import BLEU
-from sacrebleu.metrics.chrf import CHRF
 
 from training.captioning.checkpoint import CaptionCheckpoint
 from training.captioning.data import CaptionData
@@ -18,6 +16,7 @@ from training.captioning.examples import Example
 from training.captioning.pointing import Pointing, point
 from training.captioning.search import greedy_captions
 from training.captioning.truth import Truth, judge
+from training.evaluate import score_against_all
 from training.evaluation.markdown import table as markdown_table
 
 BATCH_SIZE = 64
@@ -44,19 +43,7 @@ class Group:
 
     def corpus_scores(self) -> dict[str, Any]:
         """BLEU and chrF2 against all right captions, with sacrebleu's signatures."""
-        most = max(len(references) for references in self.references)
-        # sacrebleu takes None for a reference that a caption lacks.
-        streams: Any = [[one[index] if index < len(one) else None for one in self.references] for index in range(most)]
-        bleu, chrf = BLEU(), CHRF()
-        scores = bleu.corpus_score(self.written, streams), chrf.corpus_score(self.written, streams)
-        return {
-            "num_sentences": len(self.written),
-            "bleu": scores[0].score,
-            "chrf": scores[1].score,
-            "bleu_signature": str(bleu.get_signature()),
-            "chrf_signature": str(chrf.get_signature()),
-            "exact": 100 * self.exact,
-        }
+        return {**asdict(score_against_all(self.written, self.references)), "exact": 100 * self.exact}
 
     def share(self, name: str) -> float:
         """Of scenes' captions that are right in one respect, a field of `Truth`."""

@@ -57,6 +57,12 @@ class Captioner(Seq2Seq[RecurrentState]):
         if settings.tie_embeddings:
             self.output.weight = self.embedding.weight
 
+    def train(self, mode: bool = True) -> Captioner:
+        """As of any module, but for the convolutions, which are not trained: their statistics stay as they are."""
+        super().train(mode)
+        self.convolutions.eval()
+        return self
+
     def encode(self, pixels: Tensor) -> Tensor:
         """Normalised pixels (B, 3, H, W) -> features (B, S, C)."""
         features: Tensor = self.convolutions(pixels)

@@ -19,10 +19,11 @@ Pixels = NDArray[np.uint8]
 def on_white(picture: Image.Image) -> Image.Image:
     """RGB; where the picture is transparent, white shows through."""
     if not picture.has_transparency_data:
-        return picture.convert("RGB")
-    picture = picture.convert("RGBA")
-    white = Image.new("RGBA", picture.size, "white")
-    return Image.alpha_composite(white, picture).convert("RGB")
+        return picture if picture.mode == "RGB" else picture.convert("RGB")
+    picture = picture if picture.mode == "RGBA" else picture.convert("RGBA")
+    white = Image.new("RGB", picture.size, "white")
+    white.paste(picture, mask=picture)
+    return white
 
 
 def to_pixels(picture: Image.Image, height: int, width: int) -> Pixels:

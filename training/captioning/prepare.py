@@ -20,8 +20,8 @@ from training.captioning.features import features_path, map_features, write_feat
 from training.captioning.pictures import to_pixels
 from training.captioning.settings import CaptionRecipe
 from training.captioning.stamps import FOLDER, PACKAGE, download_stamps
-from training.corpus.debian import sha256_of
 from training.errors import TrainingError
+from training.provenance import sha256_of
 from training.vocabulary import Vocabulary
 
 VOCABULARY_NAME = "target.model"

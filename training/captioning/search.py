@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from training.captioning.model import Captioner
-from training.search import NextLogProbs
+from training.search import NextLogProbs, greedy_from
 from training.vocabulary import BEGIN_ID, END_ID
 
 IMPOSSIBLE = -1e9
@@ -32,20 +32,7 @@ def greedy_captions(model: Captioner, features: Tensor, tag_ids: Sequence[int], 
     """
     state = model.start(features, model.lengths(features))
     model.step(torch.full((len(features),), BEGIN_ID), state)
-    tokens = torch.tensor(list(tag_ids))
-    found: list[list[int]] = [[] for _ in features]
-    running = set(range(len(features)))
-    for _ in range(max_tokens + 1):
-        tokens = model.log_probs(model.step(tokens, state)).argmax(dim=-1)  # (B,)
-        for row in sorted(running):
-            token = int(tokens[row])
-            if token == END_ID or len(found[row]) == max_tokens:
-                running.remove(row)
-            else:
-                found[row].append(token)
-        if not running:
-            break
-    return found
+    return greedy_from(model, state, torch.tensor(list(tag_ids)), [max_tokens] * len(features))
 
 
 def next_log_probs(model: Captioner, features: Tensor, tag_id: int) -> NextLogProbs:

@@ -7,9 +7,8 @@ from typing import Annotated, Any
 import msgspec
 
 from training.captioning.efficientnet import STRIDE, EfficientNetSettings
-from training.errors import TrainingError
 from training.model_settings import RnnSettings
-from training.recipe import TrainerSettings, VocabularySettings, read_content
+from training.recipe import TrainerSettings, VocabularySettings, convert, read_content
 from training.section import NonNegative, Positive, Section
 from training.tags import symbol
 
@@ -100,11 +99,6 @@ class CaptionRecipe(Section, frozen=True):
         """By language, the first piece of its captions."""
         return {language: symbol(language) for language in self.languages}
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, the same as JSON gives them back."""
-        plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(self))
-        return plain
-
 
 def load_caption_recipe(name_or_path: str, overrides: tuple[str, ...] = ()) -> CaptionRecipe:
     """Read a recipe; see `training.recipe.load_recipe`.
@@ -117,7 +111,4 @@ def load_caption_recipe(name_or_path: str, overrides: tuple[str, ...] = ()) -> C
 
 def parse_caption_recipe(content: dict[str, Any], origin: str) -> CaptionRecipe:
     """Plain values as a recipe; errors name `origin`, the file they came from."""
-    try:
-        return msgspec.convert(content, CaptionRecipe, strict=True)
-    except msgspec.ValidationError as error:
-        raise TrainingError(f"{origin}: {str(error).replace('$.', '')}") from None
+    return convert(content, CaptionRecipe, origin)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from training.atomic import locked, new_directory
 from training.errors import TrainingError
+from training.provenance import sha256_of
 
 LANGUAGES = ("ko", "de", "fr", "es")
 
@@ -206,9 +207,3 @@ def run_tool(command: list[str], directory: Path | None = None) -> str:
         reason = done.stderr.strip().splitlines()[-1:] or ["no reason given"]
         raise TrainingError(f"{command[0]} {command[-1]} failed: {reason[0]}")
     return done.stdout
-
-
-def sha256_of(path: Path) -> str:
-    """The SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -9,8 +9,9 @@ import tarfile
 from pathlib import Path
 
 from training.atomic import new_directory
-from training.corpus.debian import Package, run_tool, sha256_of
+from training.corpus.debian import Package, run_tool
 from training.errors import TrainingError
+from training.provenance import sha256_of
 
 
 def npm_package(name: str, cache: Path) -> Package:

@@ -10,9 +10,10 @@ import torch
 
 from training.build_vocabularies import build_vocabularies
 from training.data import read_texts
+from training.loop import Interval
 from training.provenance import describe_provenance
 from training.study.settings import Study, System
-from training.trainer import Interval, Trainer
+from training.trainer import Trainer
 from training.vocabulary import Vocabulary
 
 LOG_FIELDS = ("system", "step", "target_tokens", "seconds", "loss")

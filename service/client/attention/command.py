@@ -11,7 +11,7 @@ from typing import Any, TextIO
 from numpy.typing import NDArray
 
 from service.client.attention.attention import Attention, Kind
-from service.client.attention.terminal import draw
+from service.client.attention.terminal import draw, printable
 from service.client.client import Client
 
 NAMES: dict[Kind, str] = {
@@ -59,7 +59,8 @@ def show(client: Client, options: argparse.Namespace, output: TextIO) -> None:
         if options.attention:
             width = shutil.get_terminal_size().columns
             drawing = draw(weights, rows, columns, width, _is_colored(output))
-            print(f"{found.source}\n{found.target}\n{title}\n\n{drawing}\n", file=output, flush=True)
+            texts = f"{printable(found.source)}\n{printable(found.target)}"
+            print(f"{texts}\n{title}\n\n{drawing}\n", file=output, flush=True)
 
 
 def _chosen(found: Attention, options: argparse.Namespace) -> NDArray[Any]:

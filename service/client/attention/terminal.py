@@ -78,7 +78,7 @@ def _upright(labels: Sequence[str]) -> list[str]:
 def _characters(label: str) -> list[str]:
     """What each line of a label shows: a character with the marks upon it."""
     found: list[str] = []
-    for character in _printable(label):
+    for character in printable(label):
         if found and _width(character) == 0:
             found[-1] += character
         else:
@@ -91,7 +91,7 @@ def _filled(character: str) -> str:
 
 
 def _fitted(label: str, width: int) -> str:
-    label = _printable(label)
+    label = printable(label)
     if text_width(label) <= width:
         return label
     while text_width(label) > width - text_width(CUT_OFF):
@@ -99,6 +99,6 @@ def _fitted(label: str, width: int) -> str:
     return label + CUT_OFF
 
 
-def _printable(label: str) -> str:
+def printable(label: str) -> str:
     """A terminal obeys control characters, and a line break would tear the map."""
     return "".join(" " if unicodedata.category(character) in ("Cc", "Zl", "Zp") else character for character in label)

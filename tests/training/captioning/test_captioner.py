@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -9,13 +10,14 @@ import torch
 from tests.captioning import GRID, recipe
 from training.captioning.data import Batch, CaptionData, cells_of
 from training.captioning.examples import Example, scene_examples
-from training.captioning.loss import caption_loss
+from training.captioning.loss import CaptionObjective, caption_loss
 from training.captioning.model import Captioner
 from training.captioning.prepare import learn_vocabulary
 from training.captioning.scenes import Box
 from training.captioning.search import greedy_captions, next_log_probs
 from training.captioning.settings import CaptionRecipe, load_caption_recipe
 from training.errors import TrainingError
+from training.objective import weighted_means
 from training.search import BeamSettings, beam_search
 from training.vocabulary import BEGIN_ID, END_ID
 
@@ -126,6 +128,21 @@ def test_the_loss_is_what_its_equation_says(tiny: CaptionRecipe, data: CaptionDa
     assert (loss.num_guided, loss.num_captions) == (guided, 16)
     mean = captions / loss.num_tokens + 0.1 * unevenness / 16 + 0.3 * astray / guided
     assert float(loss.total(tiny.attention)) == pytest.approx(mean, rel=1e-4)
+
+
+def test_batches_of_one_update_equal_one_big_batch(tiny: CaptionRecipe, data: CaptionData) -> None:
+    model, told = make_model(tiny, data), next(data.fixed())
+    objective = CaptionObjective(model, tiny.attention)
+    gradients = []
+    for cuts in ((16,), (5, 16)):
+        batches = [data.batch(told[first:last]) for first, last in itertools.pairwise((0, *cuts))]
+        counts = objective.total_counts(batches)
+        for batch in batches:
+            weighted_means(objective(batch, 0.1), counts, objective.weights).backward()  # type: ignore[no-untyped-call]
+        gradients.append([weight.grad.clone() for weight in model.parameters() if weight.grad is not None])
+        model.zero_grad()
+    for apart, whole in zip(*gradients, strict=True):
+        torch.testing.assert_close(apart, whole, atol=1e-5, rtol=1e-4)
 
 
 def test_captions_are_learned_from_features_and_the_encoder_stays(tiny: CaptionRecipe, data: CaptionData) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.training.test_processes import run_in_two
 from training.__main__ import main
 from training.captioning.checkpoint import CaptionCheckpoint
 from training.captioning.examples import read_examples
@@ -58,6 +59,26 @@ def test_a_resumed_run_is_an_uninterrupted_one(caption_run: Path, tmp_path: Path
     assert found.progress["target_tokens"] == expected.progress["target_tokens"]
     for name, weight in expected.weights.items():
         torch.testing.assert_close(found.weights[name], weight)
+
+
+def test_two_processes_follow_the_curve_of_one(caption_run: Path, tmp_path: Path) -> None:
+    recipe, data = str(caption_run.parent / "recipe.yaml"), str(caption_run.parent / "data")
+    settings = ["--set", "trainer.gradient_accumulation=2", "--set", "trainer.validate_every_steps=4"]
+    train = ["caption-train", recipe, "--data", data, *settings, "--set", "trainer.max_steps=12", "--output"]
+    assert main([*train, str(tmp_path / "alone")]) == 0
+    assert run_in_two([*train, str(tmp_path / "shared")]).count("67 pictures, from the beginning") == 1
+    alone, shared = (CaptionCheckpoint.load(tmp_path / run / "averaged.pt").progress for run in ("alone", "shared"))
+    assert alone["target_tokens"] == shared["target_tokens"]
+    assert len(alone["validations"]) == 3
+    for expected, found in zip(alone["validations"], shared["validations"], strict=True):
+        assert found == pytest.approx(expected, rel=1e-4)
+
+
+def test_captions_cannot_be_compiled(caption_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    recipe, data = str(caption_run.parent / "recipe.yaml"), str(caption_run.parent / "data")
+    compiled = ["--output", str(tmp_path), "--set", "trainer.compile=true"]
+    assert main(["caption-train", recipe, "--data", data, *compiled]) == 2
+    assert "trainer.compile" in capsys.readouterr().err
 
 
 def test_evaluation_tells_kinds_and_languages_apart(
