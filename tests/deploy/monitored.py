@@ -29,6 +29,7 @@ class Monitored:
     replica: Replica
     api: PrometheusApi
     webhook: Webhook
+    alertmanager: Alertmanager
     broken_bundle: Path
     """Beside the one that is served."""
     begin: float
@@ -65,7 +66,7 @@ def monitored(directory: Path, is_enough: IsEnough, calm_seconds: float = 0.0) -
             while not is_enough(api, begin) and time.time() - begin < MAX_LOAD_SECONDS:
                 time.sleep(1)
             end = time.time()
-        yield Monitored(replica, api, webhook, broken, begin, end)
+        yield Monitored(replica, api, webhook, alertmanager, broken, begin, end)
 
 
 def eventually(is_so: Callable[[], bool], what: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 import urllib.error
@@ -32,6 +33,11 @@ class Alertmanager(ServerProcess):
         command += [f"--storage.path={directory / 'alertmanager'}", "--cluster.listen-address="]
         command += [f"--web.listen-address=127.0.0.1:{free_ports(1)[0]}"]
         super().__init__(command, ready='msg="Listening on" address=')
+
+    def states(self) -> dict[str, str]:
+        """Of the alerts that it knows, by name: active, or suppressed where another one inhibits it."""
+        with urllib.request.urlopen(f"http://{self.address}/api/v2/alerts", timeout=10) as response:
+            return {alert["labels"]["alertname"]: alert["status"]["state"] for alert in json.load(response)}
 
 
 class Prometheus(ServerProcess):

@@ -38,6 +38,7 @@ OTHER_RANGES = {
     "Availability budget left": (-1000.0, 1.0),  # this load overspends it
     "Latency budget left": (-100.0, 1.0),
     "Age": (0.0, 600.0),
+    **dict.fromkeys(("Queue", "Fullest queue", "seq2serve:queue:ratio"), (0.0, 2.0)),  # begun texts may overfill it
 }
 WITHOUT_GPU = {"GPU memory"}
 """Panels that are empty on a machine without a GPU."""
@@ -93,7 +94,8 @@ def rules(file: str) -> list[dict]:
 
 @pytest.mark.parametrize("name", sorted({rule["record"] for rule in rules("recording.yml")}))
 def test_every_recording_rule_records(under_load: Monitored, name: str) -> None:
-    low, high = (0.0, 1.0) if "ratio" in name else (0.0, 60.0) if "_seconds:" in name else (0.0, 1e5)
+    usual = (0.0, 1.0) if "ratio" in name else (0.0, 60.0) if "_seconds:" in name else (0.0, 1e5)
+    low, high = OTHER_RANGES.get(name, usual)
     found = under_load.api.over(name, under_load.begin, under_load.end)
     values = [value for series in found for value in series.values]
     assert all(low <= value <= high for value in values)
@@ -136,10 +138,13 @@ def test_alerts_reach_who_is_to_be_told(under_load: Monitored) -> None:
     assert under_load.replica.wait(within_seconds=30) == 0
     eventually(lambda: api.alerts().get("Seq2serveReplicaDown") == "firing", "Prometheus sees the replica down")
     eventually(lambda: "Seq2serveNoReadyReplica" in webhook.names("/on-call", "firing"), "a page arrives")
+    eventually(
+        lambda: under_load.alertmanager.states().get("Seq2serveReplicaDown") == "suppressed",
+        "what follows from it is not told",
+    )
     shutil.rmtree(under_load.broken_bundle)  # it would refuse to start with it
     under_load.replica.start_again()
     eventually(lambda: "Seq2serveNoReadyReplica" in webhook.names("/on-call", "resolved"), "it is told to be over")
-    assert "Seq2serveReplicaDown" not in webhook.names("/team", "firing"), "what follows from it is inhibited"
     [first, *_] = [alert for _, alert in webhook.told if alert["labels"]["alertname"] == "Seq2serveNoReadyReplica"]
     assert first["labels"]["severity"] == "critical"
     assert first["annotations"]["runbook"] == "docs/deploy/runbook.md#seq2servenoreadyreplica"
