@@ -101,7 +101,9 @@ LATENCY = Row(
         ),
         latency("Time to first token", "seq2serve_time_to_first_token_seconds", "From the arrival of a sentence."),
         latency("Between tokens", "seq2serve_inter_token_latency_seconds", "Gaps between the tokens of a sentence."),
-        latency("Queue", "seq2serve_request_queue_time_seconds", "From arrival until the sentence has rows."),
+        latency(
+            "Time in the queue", "seq2serve_request_queue_time_seconds", "From arrival until the sentence has rows."
+        ),
         lines(
             "Encode and decode",
             "s",

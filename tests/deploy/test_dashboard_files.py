@@ -28,7 +28,7 @@ def test_the_dashboard_is_what_its_source_writes(tmp_path: Path) -> None:
 def test_every_panel_has_a_unit_and_a_place_of_its_own() -> None:
     found = list(panels())
     assert all(panel.unit and panel.targets for panel in found)
-    assert len({str(panel) for panel in found}) == len(found)
+    assert len({panel.title for panel in found}) == len(found)
     cells = [
         (column, line)
         for x, y, width, height in (panel.position for panel in found)
