@@ -169,6 +169,11 @@ class ModelManager:
         """Weights and KV caches of all models, those that are loading or retiring as well."""
         return self._budget.used_bytes
 
+    @property
+    def num_refused(self) -> int:
+        """Directories whose bundle could not be loaded, as long as they are there and nothing better came."""
+        return len(self._refused)
+
     def states(self) -> dict[str, ModelState]:
         """By name, of all models that are known: one that is served is ready, whatever becomes of other versions.
 

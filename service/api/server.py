@@ -22,6 +22,7 @@ from service.api.http.application import application, origins_of
 from service.api.http.assets import Assets
 from service.api.http.gateway import Gateway
 from service.api.http.libretranslate.api import LibreTranslate
+from service.api.http.observed import Observed
 from service.api.http.port import HttpPort
 from service.api.http.probes import Probes
 from service.api.http.refusals import Refusals
@@ -91,6 +92,8 @@ class Server:
             self.models, settings, self.runtime, self._metrics, self._readiness.update, self._on_failure
         )
         ModelStates(self._metrics.registry, ModelState, self.manager.states)
+        self._metrics.ready.set_function(lambda: self._readiness.is_ready)
+        self._metrics.refused_bundles.set_function(lambda: self.manager.num_refused)
         self._watching: set[asyncio.Task[None]] = set()
         self._is_stopping = False
         self.grpc_address = self.http_address = ""
@@ -206,13 +209,13 @@ class Server:
         threads, refusals = self._http_threads, Refusals(self._metrics)
         plain = tuple(probes.routes(self._metrics.registry, threads.metrics))
         if self._settings.http_api == "off":
-            return application(plain, (), refusals)
+            return Observed(application(plain, (), refusals), self._metrics)
         gateway = Gateway(
             routes_of(SERVICES), self._in_process, threads.conversion, refusals, self._settings.max_message_bytes
         )
         libretranslate = LibreTranslate(self._in_process, self.models, threads, self._settings, probes.is_ready)
         routes = (*plain, *gateway.routes(), *libretranslate.routes(refusals), *Assets(self.grpc_address).routes())
-        return application(routes, self._origins, refusals)
+        return Observed(application(routes, self._origins, refusals), self._metrics)
 
     def _watch(self, coroutine: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(coroutine)

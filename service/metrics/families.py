@@ -61,9 +61,16 @@ class Metrics:
         self.rpc_received = self._counter("grpc_server_msg_received", "Messages received.", labels)
         self.rpc_sent = self._counter("grpc_server_msg_sent", "Messages sent.", labels)
         self.rpc_seconds = self._histogram("grpc_server_handling_seconds", "Duration of RPCs.", labels)
+        self.ready = self._gauge("seq2serve_ready", "1 where requests can be answered, as /readyz says.", ())
         self.rpcs_running = self._gauge("seq2serve_rpcs_running", "RPCs that are being answered.", ())
         self.port_replacements = self._counter(
             "seq2serve_grpc_port_replacements", "Servers of grpc.aio that ended by an error and were replaced.", ()
+        )
+        self.http_requests = self._counter(
+            "seq2serve_http_requests", "Requests of the HTTP port, probes left out.", ("route", "code")
+        )
+        self.http_seconds = self._histogram(
+            "seq2serve_http_request_duration_seconds", "Until an answer was written, probes left out.", ("route",)
         )
         self.requests = self._counter(
             "seq2serve_requests", "RPCs of the model, by method and outcome.", ("model", "method", "outcome")
@@ -111,6 +118,9 @@ class Metrics:
     def _models(self) -> None:
         self.model_info = self._gauge(
             "seq2serve_model_info", "Models.", ("model", "version", "precision", "provider", "sha256")
+        )
+        self.refused_bundles = self._gauge(
+            "seq2serve_refused_bundles", "Directories whose bundle could not be loaded and is there still.", ()
         )
         self.model_load = self._gauge("seq2serve_model_load_duration_seconds", "Time to load.", ("model",))
 

@@ -96,6 +96,26 @@ async def test_what_cannot_be_loaded_is_told_without_paths(
         assert message.startswith(directory)
 
 
+async def test_a_refused_bundle_shows_in_the_metrics_until_it_is_mended(serve: Serve, models: Path) -> None:
+    async with serve(watch_seconds=0.0, anonymous_permissions=EVERYTHING) as (server, channel):
+        stub, load = pb_grpc.ModelServiceStub(channel), pb.LoadModelRequest(directory="small")
+
+        def refused() -> float | None:
+            return server._metrics.registry.get_sample_value("seq2serve_refused_bundles")
+
+        whole = shutil.copytree(models / "small", models.parent / "whole")
+        change(models / "small", version="2")
+        damage(models / "small")
+        before = refused()
+        with pytest.raises(grpc.aio.AioRpcError):
+            await stub.LoadModel(load)
+        during = refused()
+        shutil.copytree(whole, models / "small", dirs_exist_ok=True)
+        await stub.LoadModel(load)
+        after = refused()
+    assert (before, during, after) == (0, 1, 0)
+
+
 async def test_the_server_follows_the_directory(serve: Serve, models: Path) -> None:
     async with serve(watch_seconds=0.02) as (server, channel):
         stub = pb_grpc.ModelServiceStub(channel)

@@ -32,8 +32,11 @@ CONSTANT = {
     "seq2serve_model_info",
     "seq2serve_model_load_duration_seconds",
     "seq2serve_model_state",
+    "seq2serve_ready",
 }
 """What a server says of itself from its start to its end."""
+ALL_WELL = {"seq2serve_refused_bundles"}
+"""Zero as long as nothing is wrong; test_model_administration sees it move."""
 
 
 def scrape(server: Server) -> Samples:
@@ -70,6 +73,7 @@ async def work(server: Server, channel: grpc.aio.Channel, brake: threading.Event
     for wrong in (pb.TranslateRequest(), pb.TranslateRequest(texts=["x"], model_selection={"model": "nobody"})):
         with pytest.raises(grpc.aio.AioRpcError):
             await stub.Translate(wrong)
+    assert (await asyncio.to_thread(http_get, server, "/nothing/here"))[0] == 404
     worker = server.models.get("exact", "").worker
     slow = pb.TranslateRequest(texts=["cat"], decoding=SLOW, model_selection=EXACT)
     brake.clear()
@@ -110,7 +114,7 @@ async def test_every_metric_moves(serve: Serve, brake: threading.Event) -> None:
         for key in before.keys() | during.keys() | after.keys()
         if len({m.get(key) for m in (before, during, after)}) > 1
     }
-    assert ours - moved == CONSTANT
+    assert ours - moved == CONSTANT | ALL_WELL
     assert {name for name in CONSTANT if total(after, name)} == CONSTANT
 
     def grown(name: str, **labels: str) -> float:
@@ -127,6 +131,8 @@ async def test_every_metric_moves(serve: Serve, brake: threading.Event) -> None:
     assert grown("seq2serve_request_success_total", model="exact") == 18
     assert grown("seq2serve_request_success_total", finish_reason="length") >= 8
     assert grown("seq2serve_request_failures_total", reason="CANCELLED") == 1
+    assert grown("seq2serve_http_requests_total", route="none", code="404") == 1
+    assert grown("seq2serve_http_request_duration_seconds_count", route="none") == 1
     assert grown("seq2serve_e2e_request_latency_seconds_count") == 18
     assert grown("seq2serve_request_beam_size_sum") == 17 + 4
     assert grown("seq2serve_request_failures_total", reason="DEADLINE_EXCEEDED") == 1
@@ -164,6 +170,8 @@ def known_label_values() -> dict[str, set[str]]:
         "pool": {"self", "cross"},
         "finish_reason": {"end", "length"},
         "state": {"loading", "ready", "unloading", "failed"},
+        "code": {"200", "404"},
+        "route": {"/", "none"},
     }
 
 
@@ -183,6 +191,8 @@ async def test_no_label_takes_what_clients_send(serve: Serve) -> None:
                     await channel.unary_unary(path)(b"", metadata=metadata)
             with pytest.raises(grpc.aio.AioRpcError):
                 await pb_grpc.TranslationServiceStub(channel).Translate(request, metadata=metadata)
+        for path in ("/", f"/{word()}", f"/v1/{word()}"):
+            await asyncio.to_thread(http_get, server, path)
         samples = await asyncio.to_thread(scrape, server)
     free = {"le", "version", "precision", "provider", "sha256", "implementation", "major", "minor", "patchlevel"}
     known = known_label_values()
