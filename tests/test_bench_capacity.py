@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from bench.capacity import measure, memory, page
+from bench.capacity import measure, memory, page, wire
 from bench.capacity.__main__ import MEASURED, main
 from bench.capacity.curve import ClosedPoint, Curve, CurveError, OpenPoint
 from bench.capacity.plan import Demand, PlanError, plan, safe_rate
@@ -85,7 +85,7 @@ def test_the_model_agrees_with_an_engine_played_through_event_by_event() -> None
     assert engine.mean_seconds(40.0) == pytest.approx(np.mean(latencies), rel=0.05)
     for percentile in (50, 95, 99):  # an approximation, and this close
         modelled = engine.percentile_seconds(40.0, percentile, sizes)
-        assert modelled == pytest.approx(np.percentile(latencies, percentile), rel=0.35)
+        assert modelled == pytest.approx(np.percentile(latencies, percentile), rel=0.15)
 
 
 def test_what_grows_without_end_is_refused() -> None:
@@ -194,7 +194,9 @@ def test_a_replica_is_measured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     monkeypatch.setattr(measure, "CLIENTS", (1, 4))
     monkeypatch.setattr(measure, "SHARES", (0.3, 0.6))
     monkeypatch.setattr(measure, "NUM_STARTS", 1)
+    monkeypatch.setattr(measure, "WIRE_REQUESTS", 20)
     monkeypatch.setattr(memory, "NUM_REQUESTS", 2)
+    monkeypatch.setattr(wire, "NUM_CONNECTIONS", 20)
     cores = os.sched_getaffinity(0)
     output = tmp_path / "curve.json"
     arguments = ["--models", "models/en-ko-software", "--rounds", "1", "--seconds", "0.3", "--output", str(output)]
