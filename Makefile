@@ -18,7 +18,7 @@ PROTOC := $(DEV_ENV)/bin/python -m grpc_tools.protoc -Iservice/pb=build/protos -
 DESCRIPTORS := $(DEV_ENV)/bin/python -m grpc_tools.protoc -Iprotos -I$(GOOGLEAPIS) --include_imports \
 	$(wildcard protos/seq2serve/v1/*.proto) google/rpc/status.proto google/rpc/error_details.proto --descriptor_set_out
 OPENAPI := $(DEV_ENV)/bin/python -m service.api.http.openapi
-SOURCES := service export training tests bench
+SOURCES := service export training tests bench deploy
 WEB_TESTS := tests/web
 
 .PHONY: help setup serve test web-test check format protos deploy-test bench bench-training faults soak clean

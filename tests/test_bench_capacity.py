@@ -116,6 +116,7 @@ def test_replicas_by_hand(curve: Curve) -> None:
     assert found.usual_load == pytest.approx(1000 / 6600)
     assert found.core_hours_per_million == pytest.approx(66 / 1000 * 1e6 / 3600)
     assert found.in_flight == pytest.approx(70 * 0.2)
+    assert found.target_in_flight == pytest.approx(70 / 2 / 1.5 * 0.1), "70 after a burst twice as high and a zone less"
 
 
 @pytest.mark.parametrize("load", [1, 99, 1000, 123_456])

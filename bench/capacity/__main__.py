@@ -41,7 +41,8 @@ def _told(demand: Demand, curve: Curve, found: Plan) -> str:
     lines = [
         f"One replica ({conditions.replica_cores} core(s) of {conditions.processor}, {conditions.models}): "
         f"{found.safe_rate:.0f} of {curve.capacity:.0f} sentences/s with p{demand.percentile} <= "
-        f"{1000 * demand.goal_seconds:.0f} ms, {found.in_flight:.1f} in flight (the autoscaler's target)",
+        f"{1000 * demand.goal_seconds:.0f} ms, then {found.in_flight:.1f} in flight; an autoscaler's target, "
+        f"with room for bursts and a lost zone: {found.target_in_flight:.1f}",
         f"Replicas: {found.replicas}, {found.replicas // demand.zones} in each of {demand.zones} zones; "
         f"{demand.lost_zones} may fail; {found.cells} cell(s)",
         f"Cores: {found.cores}; memory {found.memory_bytes / 2**30:.1f} GiB; "

@@ -62,7 +62,9 @@ class Plan:
     safe_rate: float
     """Sentences per second of one replica."""
     in_flight: float
-    """Sentences in flight in a replica at that load: what the autoscaler should aim at."""
+    """Sentences in flight in a replica at that load."""
+    target_in_flight: float
+    """The same where a burst, or what lost zones leave behind, is still borne: what an autoscaler should aim at."""
     replicas: int
     cells: int
     """Groups of replicas, each with a name of its own in DNS."""
@@ -112,10 +114,12 @@ def plan(curve: Curve, demand: Demand) -> Plan:
     peak = demand.sentences_per_second * demand.burst * demand.growth
     in_zone = math.ceil(math.ceil(peak * demand.unevenness / rate) / (demand.zones - demand.lost_zones))
     replicas = in_zone * demand.zones
+    steady = rate * (demand.zones - demand.lost_zones) / (demand.zones * demand.burst * demand.unevenness)
     cores = replicas * curve.conditions.replica_cores
     return Plan(
         safe_rate=rate,
         in_flight=rate * _mean_seconds(curve, rate),
+        target_in_flight=steady * _mean_seconds(curve, steady),
         replicas=replicas,
         cells=math.ceil(replicas / REPLICAS_PER_CELL),
         cores=cores,
