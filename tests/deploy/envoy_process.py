@@ -6,23 +6,29 @@ import time
 import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import yaml
 
 from bench.processes import POLL_SECONDS, REPOSITORY, START_SECONDS, ServerProcess
 from tests.deploy.ports import free_ports
 from tests.deploy.programs import envoy_program
-from tests.deploy.replica import Replica
 
 CONFIG = REPOSITORY / "deploy" / "envoy" / "envoy.yaml"
 DESCRIPTORS = REPOSITORY / "deploy" / "envoy" / "seq2serve.binpb"
 
 
+class Upstream(Protocol):
+    """What Envoy stands before."""
+
+    grpc_port: int
+    http_port: int
+
+
 class EnvoyProcess(ServerProcess):
     """Envoy before some replicas; a context manager. `grpc_address`, `http_address`, `stats_address` are its ports."""
 
-    def __init__(self, replicas: Sequence[Replica], directory: Path) -> None:
+    def __init__(self, replicas: Sequence[Upstream], directory: Path) -> None:
         """`directory`: where the configuration goes."""
         grpc, http, stats, admin = free_ports(4)
         self.grpc_address, self.http_address = f"127.0.0.1:{grpc}", f"127.0.0.1:{http}"
@@ -63,8 +69,8 @@ class EnvoyProcess(ServerProcess):
             time.sleep(POLL_SECONDS)
 
 
-def on_this_machine(config: dict[str, Any], replicas: Sequence[Replica], ports: dict[str, int]) -> dict[str, Any]:
-    """The configuration with addresses and ports of this machine; nothing else of it changes.
+def on_this_machine(config: dict[str, Any], replicas: Sequence[Upstream], ports: dict[str, int]) -> dict[str, Any]:
+    """The configuration with addresses, ports and the path of this machine; nothing else of it changes.
 
     Args:
         config: deploy/envoy/envoy.yaml.
@@ -74,6 +80,9 @@ def on_this_machine(config: dict[str, Any], replicas: Sequence[Replica], ports: 
     config["admin"]["address"] = _address(ports["admin"])
     for listener in config["static_resources"]["listeners"]:
         listener["address"] = _address(ports[listener["name"]])
+        for http_filter in listener["filter_chains"][0]["filters"][0]["typed_config"]["http_filters"]:
+            if "proto_descriptor" in http_filter["typed_config"]:
+                http_filter["typed_config"]["proto_descriptor"] = str(DESCRIPTORS)
     targets = {
         "service": [replica.grpc_port for replica in replicas],
         "service_http": [replica.http_port for replica in replicas],
