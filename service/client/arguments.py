@@ -17,7 +17,11 @@ def add_connection(
     parser: argparse.ArgumentParser, *, source_language: str = "", target_language_help: str = "BCP-47 code"
 ) -> None:
     """Which service, what it is shown, and which of its models."""
-    parser.add_argument("--address", default="127.0.0.1:50051", help="host:port (default: %(default)s)")
+    parser.add_argument(
+        "--address",
+        default="127.0.0.1:50051",
+        help="host:port, all addresses of the host taking part, or ipv4:HOST:PORT,HOST:PORT (default: %(default)s)",
+    )
     parser.add_argument("--tls", action="store_true", help="encrypt, and check the service's certificate")
     parser.add_argument("--tls-ca", type=Path, metavar="FILE", help="PEM of its authorities; default: the system's")
     parser.add_argument("--tls-certificate", type=Path, metavar="FILE", help="PEM of the client's own certificate")

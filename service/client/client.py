@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -17,27 +16,6 @@ from service.pb.seq2serve.v1 import caption_service_pb2 as caption_pb
 from service.pb.seq2serve.v1 import translation_service_pb2 as pb
 
 ITEMS_PER_MESSAGE = 32
-
-_SERVICE_CONFIG = {
-    "methodConfig": [
-        {
-            # Not BatchTranslate: a stream of items that is sent again waits for its own beginning.
-            "name": [
-                {"service": "seq2serve.v1.TranslationService", "method": method}
-                for method in ("Translate", "TranslateStream", "Score", "Attend")
-            ]
-            + [{"service": "seq2serve.v1.CaptionService"}],
-            "retryPolicy": {
-                "maxAttempts": 4,
-                "initialBackoff": "0.1s",
-                "maxBackoff": "2s",
-                "backoffMultiplier": 2,
-                "retryableStatusCodes": ["UNAVAILABLE"],
-            },
-        }
-    ],
-    "loadBalancingConfig": [{"round_robin": {}}],
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +85,7 @@ class Client(Connection):
         """Connects when first used.
 
         Args:
-            address: host:port.
+            address: host:port, or a list of addresses; see Connection.
             model: its name; empty: chosen by the languages.
             source_language: BCP-47 code; empty: any.
             target_language: BCP-47 code; empty: any.
@@ -125,7 +103,6 @@ class Client(Connection):
             target_language=target_language,
             timeout_seconds=timeout_seconds,
             credentials=credentials,
-            service_config=json.dumps(_SERVICE_CONFIG),
         )
         self._decoding = (decoding or DecodingArguments()).message()
 

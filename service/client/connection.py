@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Self
 
+from service.client.balancing import CHANNEL_OPTIONS
 from service.client.credentials import Credentials
 from service.pb.seq2serve.v1 import caption_service_pb2_grpc as caption_grpc
 from service.pb.seq2serve.v1 import translation_service_pb2 as pb
@@ -23,23 +24,22 @@ class Connection:
         target_language: str,
         timeout_seconds: float | None,
         credentials: Credentials | None = None,
-        service_config: str = "{}",
     ) -> None:
         """Connects when first used.
 
         Args:
-            address: host:port.
+            address: host:port, where all addresses of the host take part; or in full, as gRPC names targets, such as
+                dns:///host:port or ipv4:10.0.0.1:50051,10.0.0.2:50051.
             model: its name; empty: chosen by the languages.
             source_language: BCP-47 code; empty: any.
             target_language: BCP-47 code; empty: any.
             timeout_seconds: of every call; None: no deadline.
             credentials: None: plaintext, and nothing that tells who asks.
-            service_config: gRPC's, as JSON: what is retried, how calls are balanced.
 
         Raises:
             ValueError: the credentials cannot be used; the message says why.
         """
-        self._channel = (credentials or Credentials()).channel(address, [("grpc.service_config", service_config)])
+        self._channel = (credentials or Credentials()).channel(address, CHANNEL_OPTIONS)
         self._stub = pb_grpc.TranslationServiceStub(self._channel)  # type: ignore[no-untyped-call]
         self._captions = caption_grpc.CaptionServiceStub(self._channel)  # type: ignore[no-untyped-call]
         self._selection = pb.ModelSelection(

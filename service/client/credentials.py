@@ -14,7 +14,10 @@ import grpc
 
 Options = Sequence[tuple[str, str | int]]
 
-_LOOPBACK = re.compile(r"(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?")
+_IPV4, _IPV6 = r"127(\.\d{1,3}){3}(:\d+)?", r"\[::1\](:\d+)?"
+_LOOPBACK = re.compile(
+    rf"(dns:(///)?)?(localhost(:\d+)?|{_IPV4}|{_IPV6})|ipv4:{_IPV4}(,{_IPV4})*|ipv6:{_IPV6}(,{_IPV6})*"
+)
 _TOKEN = re.compile("[!-~]+")
 
 
@@ -48,7 +51,7 @@ class Credentials:
         """A channel that proves all this to the service; connects when first used.
 
         Args:
-            address: host:port.
+            address: host:port, or in full, as gRPC names targets.
             options: gRPC's channel arguments.
 
         Raises:

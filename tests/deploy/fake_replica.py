@@ -20,7 +20,7 @@ MAX_BYTES = 8 * 2**20
 class FakeReplica(pb_grpc.TranslationServiceServicer):
     """Answers with its own name, or ends calls as `refuse` does. `num_calls`: those that came."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, has_health: bool = True) -> None:
         self.name = name
         self.refuse: Refusal | None = None
         self.num_calls = 0
@@ -28,7 +28,8 @@ class FakeReplica(pb_grpc.TranslationServiceServicer):
         self._server = grpc.server(ThreadPoolExecutor(16), options=[("grpc.max_receive_message_length", MAX_BYTES)])
         pb_grpc.add_TranslationServiceServicer_to_server(self, self._server)  # type: ignore[no-untyped-call]
         self._health = health.HealthServicer()
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        if has_health:
+            health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         self.grpc_port = self._server.add_insecure_port("127.0.0.1:0")
 
     def __enter__(self) -> FakeReplica:
@@ -41,11 +42,13 @@ class FakeReplica(pb_grpc.TranslationServiceServicer):
     def set_ready(self, is_ready: bool) -> None:
         """What its health service says."""
         status = health_pb2.HealthCheckResponse
-        self._health.set("", status.SERVING if is_ready else status.NOT_SERVING)
+        for service in ("", "seq2serve.v1.TranslationService"):
+            self._health.set(service, status.SERVING if is_ready else status.NOT_SERVING)
 
     def Translate(self, _: pb.TranslateRequest, context: Any) -> pb.TranslateResponse:  # noqa: N802
         self._come(context)
-        return pb.TranslateResponse(model=self.name)
+        translation = pb.TranslationResult(hypotheses=[pb.Hypothesis(text=self.name)])
+        return pb.TranslateResponse(model=self.name, results=[translation])
 
     def TranslateStream(self, _: Any, context: Any) -> Iterator[pb.TranslateStreamResponse]:  # noqa: N802
         yield pb.TranslateStreamResponse(delta=pb.TranslationDelta(text=self.name))

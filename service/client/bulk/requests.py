@@ -11,6 +11,7 @@ from typing import Any
 import grpc
 from google.rpc import error_details_pb2, status_pb2
 
+from service.client.balancing import is_worth_another_try
 from service.client.bulk.chunks import MAX_CHUNK_BYTES, Chunk
 from service.client.bulk.outcome import EMPTY, TOO_LONG, Outcome
 from service.client.client import Client
@@ -80,7 +81,7 @@ class Requests:
             for index, answer in self.client.outcomes([attempt.texts[place] for place in places], seed):
                 attempt.take(places[index], answer)
         except grpc.RpcError as error:
-            if error.code() not in RETRIED:
+            if error.code() not in RETRIED and not is_worth_another_try(error):
                 raise
             return error
         return None

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import grpc
 
+from service.client.balancing import is_worth_another_try
 from service.client.catalogs.translator import Answer, Candidate
 from service.client.client import DecodingArguments
 from service.client.connection import Connection
@@ -17,8 +18,7 @@ ITEMS_OF_A_MESSAGE = 32
 STREAMS = 3
 _ATTEMPTS = 5
 _FIRST_DELAY_SECONDS = 0.5
-_WORTH_ANOTHER_TRY = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED}
-_CODES = {code.value[0] for code in _WORTH_ANOTHER_TRY}
+_CODES = {code.value[0] for code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED)}
 
 
 class RemoteTranslator(Connection):
@@ -50,7 +50,7 @@ class RemoteTranslator(Connection):
             except grpc.RpcError as error:
                 if error.code() is grpc.StatusCode.INVALID_ARGUMENT:
                     return [answers.get(index, Answer(refusal=str(error.details()))) for index in range(len(texts))]
-                if error.code() not in _WORTH_ANOTHER_TRY or attempt + 1 == _ATTEMPTS:
+                if not is_worth_another_try(error) or attempt + 1 == _ATTEMPTS:
                     raise
         return [answers.get(index, Answer(refusal="the service is busy")) for index in range(len(texts))]
 
