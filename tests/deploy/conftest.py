@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.deploy.envoy_process import EnvoyProcess
+from tests.deploy.kubectl import kubectl_program
 from tests.deploy.programs import debian_program
 from tests.deploy.replica import Replica
 
@@ -28,6 +29,11 @@ def start_envoy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartEnvoy
     """Starts the real Envoy before replicas: `start_envoy(first, second)`; gone after the module's tests."""
     with ExitStack() as stack:
         yield lambda *replicas: stack.enter_context(EnvoyProcess(replicas, tmp_path_factory.mktemp("envoy")))
+
+
+@pytest.fixture(scope="session")
+def kubectl(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return kubectl_program(tmp_path_factory.mktemp("kubectl"))
 
 
 @pytest.fixture(scope="session")
