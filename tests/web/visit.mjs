@@ -47,6 +47,7 @@ export async function translate(page, sentence) {
 export async function isComplete(page) {
   await page.waitForSelector("#target[aria-busy=false]");
   await page.waitForFunction(() => {
+    if (document.querySelector("#attention[aria-busy]")) return false;
     const grid = document.querySelector(".map-grid");
     return Number(grid.getAttribute("aria-rowcount")) === 1 + grid.querySelectorAll(".map-row").length;
   });
