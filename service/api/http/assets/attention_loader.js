@@ -12,8 +12,8 @@ const MOST_BYTES_UNDER_WAY = 2 ** 18;
 const BYTES_PER_WEIGHT = 4;
 const CHARACTERS_PER_TOKEN = 2;
 const MOST_TRIES = 3;
-/** Any text will do to see what maps a model has. */
-const SHORTEST = { source: "1", target: "1" };
+/** So much of a text will do to see what maps a model has. It is of the text itself: a model may not know other letters. */
+const BEGINNING_CHARACTERS = 24;
 
 export class AttentionLoader {
   /** @param {import("./api.js").Api} api */
@@ -46,7 +46,7 @@ export class AttentionLoader {
   /** A model can be replaced while the page is open, by one with other maps. */
   async #askOfNewest(request, offers, most, signal) {
     const ask = async () => {
-      const shape = await this.#shape(request.modelSelection, signal);
+      const shape = await this.#shape(request, signal);
       const attention = await this.#ask(request, shape, offers(shape), most, signal);
       return attention.version === shape.version ? attention : null;
     };
@@ -63,14 +63,18 @@ export class AttentionLoader {
     return new Attention(await this.api.attend({ ...request, ...fitting }, signal), shape);
   }
 
-  async #shape(modelSelection, signal) {
+  async #shape({ modelSelection, source, target = "" }, signal) {
     const name = JSON.stringify(modelSelection);
     if (!this.shapes.has(name)) {
-      const response = await this.api.attend({ modelSelection, ...SHORTEST }, signal);
+      const response = await this.api.attend({ modelSelection, source: beginning(source), target: beginning(target) }, signal);
       this.shapes.set(name, new Shape(response));
     }
     return this.shapes.get(name);
   }
+}
+
+function beginning(text) {
+  return Array.from(text).slice(0, BEGINNING_CHARACTERS).join("");
 }
 
 /** From more to less: all maps of a kind; the one map, with the means that come with it. */
