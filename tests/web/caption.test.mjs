@@ -82,6 +82,7 @@ test("a picture is described, and every word shows where the model looked", () =
     await page.hover(".captioned .token:nth-child(2)");
     assert.equal((await veil(page))[3], 0);
     await isAccessible(page, "captioned");
+    await page.mouse.move(0, 0);
     await page.selectOption("#caption-picker .direction", { label: "Korean" });
     await page.waitForFunction(() => !document.querySelector(".picture-veil:not([hidden])"));
     assert.equal(asked[1].modelSelection.targetLanguageCode, "ko");

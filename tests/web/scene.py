@@ -1,4 +1,4 @@
-"""python -m tests.web.scene FILE: a picture of two things of combinations that captioners are trained on, always the same."""
+"""python -m tests.web.scene FILE: a picture of two things, of combinations that captioners are trained on."""
 
 from __future__ import annotations
 

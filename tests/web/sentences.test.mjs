@@ -89,35 +89,53 @@ test("a text of more tokens than the model reads at once is explained in the par
   assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth));
 }));
 
-test("a sentence chosen while others are being written stays", () => visit({}, async (page) => {
-  const [pairs] = await answer(TEXT);
-  let finish = null;
-  const isHeld = new Promise((resolve) => (finish = resolve));
-  await page.exposeFunction("untilFinished", () => isHeld);
+/** Let the page read a stream's lines only when `next` is called, one after another. */
+async function slowly(page) {
   await page.evaluate(() => {
     const ask = window.fetch;
+    window.lines = [];
     window.fetch = async (url, options) => {
       const response = await ask(url, options);
       if (!String(url).endsWith("translate:stream")) return response;
       const rest = new TransformStream({
         async transform(chunk, controller) {
-          for (const line of chunk.split(/(?<=\n)/)) { // several may come at once
-            if (line.includes('"result"')) await window.untilFinished();
+          for (const line of chunk.split(/(?<=\n)/)) {
+            await new Promise((resolve) => window.lines.push(resolve));
             controller.enqueue(line);
           }
         },
       });
-      return new Response(response.body.pipeThrough(new TextDecoderStream()).pipeThrough(rest).pipeThrough(new TextEncoderStream()), response);
+      const text = response.body.pipeThrough(new TextDecoderStream()).pipeThrough(rest);
+      return new Response(text.pipeThrough(new TextEncoderStream()), response);
     };
   });
-  await page.fill("#source", TEXT);
-  await page.press("#source", "Enter");
-  await page.click(".sentence:nth-of-type(1)");
-  await page.waitForFunction(() => document.querySelectorAll(".sentence-text")[5]?.textContent);
-  finish();
-  await isExplained(page, pairs[0]);
-  assert.equal(await page.isChecked(".sentence:nth-of-type(1) input"), true);
-}));
+  return async function next() {
+    await page.waitForFunction(() => window.lines.length);
+    await page.evaluate(() => window.lines.shift()());
+  };
+}
+
+/** Let lines come until so many sentences have begun. */
+async function begin(page, next, number) {
+  while ((await page.$$(".sentence")).length < number) await next();
+}
+
+for (const [name, number] of [["that is complete", 1], ["that is being written", 2]]) {
+  test(`a sentence ${name}, chosen while there is more to come, stays`, () => visit({}, async (page) => {
+    const [pairs] = await answer(TEXT);
+    const next = await slowly(page);
+    await page.fill("#source", TEXT);
+    await page.press("#source", "Enter");
+    await begin(page, next, 2);
+    await page.click(`.sentence:nth-of-type(${number})`);
+    await begin(page, next, 3);
+    while ((await page.getAttribute("#target", "aria-busy")) === "true") {
+      if (await page.evaluate(() => window.lines.length)) await next();
+    }
+    await isExplained(page, pairs[number - 1]);
+    assert.equal(await page.isChecked(`.sentence:nth-of-type(${number}) input`), true);
+  }));
+}
 
 test("of two hypotheses chosen in a row the second is explained", () => visit({}, async (page) => {
   const choices = await answer(SENTENCES[1], { beamSize: 4, numHypotheses: 4 });

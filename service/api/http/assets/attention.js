@@ -87,6 +87,11 @@ export class Attention {
     }
   }
 
+  /** Whether this is of the same text as another, or of more of it, so that rows and columns of the other mean the same here. */
+  continues(other) {
+    return this.source === other.source && this.target.startsWith(other.target);
+  }
+
   /** Take over the maps of another attention to the same texts. */
   add(other) {
     for (const [name, weights] of other.maps) this.maps.set(name, weights);

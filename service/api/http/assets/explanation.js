@@ -39,7 +39,8 @@ export class Explanation {
     this.growing = isSame ? this.growing : this.pairs.length;
     this.pairs[this.growing] = this.#pair(Array.from(target), span, this.growing);
     this.sentences.put(this.growing, this.pairs[this.growing]);
-    this.follower?.follow(this.pairs[this.growing]);
+    if (!isSame && this.isHeld) this.#choose(this.index); // it is whole now
+    else this.follower?.follow(this.pairs[this.growing]);
   }
 
   /** The translation is complete. Resolves when its attention is there, or that of what was chosen in the meantime. */
@@ -69,7 +70,7 @@ export class Explanation {
   /** Show nothing, and ask for nothing more. */
   clear() {
     this.#only();
-    Object.assign(this, { pairs: [], index: 0, growing: null, span: null });
+    Object.assign(this, { pairs: [], index: 0, growing: null, span: null, isHeld: false });
     this.sentences.clear();
     this.explorer.clear();
     this.root.hidden = true;
@@ -107,7 +108,8 @@ export class Explanation {
   async #choose(index) {
     this.notice.clear();
     this.index = index;
-    if (index === this.growing) {
+    this.isHeld = index === this.growing;
+    if (this.isHeld) {
       this.explorer.clear();
       this.#follow();
       this.follower.follow(this.pairs[index]);

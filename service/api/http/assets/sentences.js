@@ -54,7 +54,8 @@ export class Sentences {
   }
 
   #line(index) {
-    const input = element("input", { type: "radio", name: "sentence", change: () => this.onChoose(index) });
+    // No change event: who clicks at the one that is shown while others are written wants it to stay.
+    const input = element("input", { type: "radio", name: "sentence", click: () => this.onChoose(index) });
     const number = element("span", { class: "sentence-number" }, `${index + 1}`);
     const text = () => element("span", { class: "sentence-text" });
     return element("label", { class: "sentence" }, input, number, text(), text());
