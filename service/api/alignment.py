@@ -19,12 +19,9 @@ from service.text.segmentation import Segment
 async def align_text(model: ServedModel, translated: TextTranslation, turns: Turns) -> list[AlignedSpan]:
     """Links of a whole text, in order of the translation."""
     spans: list[AlignedSpan] = []
-    target_begin = 0
-    for sentence in translated.sentences:
-        target_begin += len(sentence.segment.before)
+    for sentence, target_begin in translated.placed_sentences():
         pair = pair_with(model, sentence)
         spans += await turns.run(align_pair, model, pair, sentence.segment, target_begin)
-        target_begin += len(sentence.text)
     return spans
 
 

@@ -11,7 +11,7 @@ from service.api.decoding import Decoding, SpanProtection
 from service.api.explainer import Turns
 from service.api.offsets import AlignedSpan
 from service.api.served_model import ServedModel
-from service.api.text_translation import TextTranslation
+from service.api.text_translation import SentencePlace, TextTranslation
 from service.errors import FieldViolation, InvalidRequestError
 from service.pb.seq2serve.v1 import translation_service_pb2 as pb
 from service.request import (
@@ -271,6 +271,8 @@ def _hypothesis_of(
         pb.ProtectedSpan(source_begin=place.source_begin, source_end=place.source_end, target_begin=place.target_begin)
         for place in translated.span_places()
     )
+    if wanted.sentences:
+        hypothesis.sentences.extend(sentence_span(place) for place in translated.sentence_places())
     if wanted.scores:
         hypothesis.log_prob = sum(translated.token_log_probs)
         hypothesis.score = translated.score
@@ -279,6 +281,16 @@ def _hypothesis_of(
             ids = (*sentence.translation.token_ids, model.manifest.vocabulary.end_id)
             hypothesis.tokens.extend(tokens_of(model, ids, sentence.translation.token_log_probs))
     return hypothesis
+
+
+def sentence_span(place: SentencePlace) -> pb.SentenceSpan:
+    """A sentence's place as clients get it."""
+    return pb.SentenceSpan(
+        source_begin=place.source_begin,
+        source_end=place.source_end,
+        target_begin=place.target_begin,
+        target_end=place.target_end,
+    )
 
 
 def tokens_of(model: ServedModel, token_ids: Sequence[int], log_probs: Sequence[float]) -> list[pb.Token]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from service.api.alignment import links_of
-from service.api.conversion import result_of
+from service.api.conversion import result_of, sentence_span
 from service.api.decoding import Decoding
 from service.api.explainer import Turns
 from service.api.growing_alignment import GrowingAlignment
 from service.api.served_model import ServedModel
-from service.api.text_translation import StreamedText, TextTranslation
+from service.api.text_translation import StreamedText, TextTranslation, place_of
 from service.pb.seq2serve.v1 import translation_service_pb2 as pb
 
 
@@ -31,6 +31,9 @@ class Streaming:
             return await self._last(piece)
         self._text += piece.text
         response = pb.TranslateStreamResponse(delta=pb.TranslationDelta(text=piece.text))
+        if self._wanted.sentences and piece.sentence is not None:
+            place = place_of(piece.sentence.segment, piece.sentence.target_begin, len(self._text))
+            response.sentence.CopyFrom(sentence_span(place))
         if alignment is not None:
             if piece.sentence is not None:
                 alignment.grow(piece.sentence)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -67,6 +67,16 @@ class SpanPlace:
 
 
 @dataclass(frozen=True)
+class SentencePlace:
+    """A sentence in a text, and its translation in that of the text."""
+
+    source_begin: int
+    source_end: int
+    target_begin: int
+    target_end: int
+
+
+@dataclass(frozen=True)
 class TextTranslation:
     """A translated text."""
 
@@ -92,15 +102,32 @@ class TextTranslation:
     def span_places(self) -> list[SpanPlace]:
         """Every protected span, in order of the source."""
         found: list[SpanPlace] = []
-        target_begin = 0
-        for sentence in self.sentences:
-            target_begin += len(sentence.segment.before)
+        for sentence, target_begin in self.placed_sentences():
             for span, place in sentence.protected.places(sentence.symbols_text):
                 begin = sentence.segment.begin + span.begin
                 target = None if place is None else target_begin + place
                 found.append(SpanPlace(begin, begin + len(span.text), target))
-            target_begin += len(sentence.text)
         return found
+
+    def sentence_places(self) -> list[SentencePlace]:
+        """Every sentence, in order of the source."""
+        return [
+            place_of(sentence.segment, target_begin, target_begin + len(sentence.text))
+            for sentence, target_begin in self.placed_sentences()
+        ]
+
+    def placed_sentences(self) -> Iterator[tuple[Sentence, int]]:
+        """Every sentence, and where its translation begins in that of the text."""
+        target_begin = 0
+        for sentence in self.sentences:
+            target_begin += len(sentence.segment.before)
+            yield sentence, target_begin
+            target_begin += len(sentence.text)
+
+
+def place_of(segment: Segment, target_begin: int, target_end: int) -> SentencePlace:
+    """Where a segment and its translation are."""
+    return SentencePlace(segment.begin, segment.begin + len(segment.text), target_begin, target_end)
 
 
 def put_together(

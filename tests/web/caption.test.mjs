@@ -1,6 +1,6 @@
 /**
- * A picture is described. The models that the other tests use read no pictures, so that here the test answers for the
- * service, in the form that protos/seq2serve/v1/caption_service.proto gives to answers.
+ * A picture is described. Whatever models are bundled, here the test answers for the service, with numbers that can be told
+ * apart, in the form that protos/seq2serve/v1/caption_service.proto gives to answers.
  */
 
 import assert from "node:assert/strict";
@@ -28,13 +28,19 @@ const ANSWER = {
   modelVersion: "1",
 };
 
-/** A service that has a model for pictures, too, and notes what it is asked. */
+/** A service that has these models for pictures. */
+function serving(...models) {
+  return (page) => page.route("**/v1/models?*", async (route) => {
+    const answer = await (await route.fetch()).json();
+    const others = answer.models.filter((model) => model.languagePairs.every((pair) => pair.sourceLanguageCode));
+    await route.fulfill({ json: { ...answer, models: [...others, ...models] } });
+  });
+}
+
+/** A service that has a model for pictures, and notes what it is asked. */
 function captioning(asked) {
   return async (page) => {
-    await page.route("**/v1/models?*", async (route) => {
-      const answer = await (await route.fetch()).json();
-      await route.fulfill({ json: { ...answer, models: [...answer.models, MODEL] } });
-    });
+    await serving(MODEL)(page);
     await page.route("**/v1/caption", (route) => {
       asked.push(route.request().postDataJSON());
       return route.fulfill({ json: ANSWER });
@@ -76,6 +82,7 @@ test("a picture is described, and every word shows where the model looked", () =
     await page.hover(".captioned .token:nth-child(2)");
     assert.equal((await veil(page))[3], 0);
     await isAccessible(page, "captioned");
+    await page.mouse.move(0, 0);
     await page.selectOption("#caption-picker .direction", { label: "Korean" });
     await page.waitForFunction(() => !document.querySelector(".picture-veil:not([hidden])"));
     assert.equal(asked[1].modelSelection.targetLanguageCode, "ko");
@@ -95,7 +102,52 @@ test("a picture of another kind is sent as one that the service reads", () => {
   });
 });
 
-test("without a model for pictures there is nothing to see of them", () => visit({ view: "caption" }, async (page) => {
+test("a picture of more pixels than the service reads is made smaller", () => {
+  const asked = [];
+  return visit({ view: "caption", prepare: captioning(asked) }, async (page) => {
+    const large = await page.evaluate(async () => {
+      const canvas = document.createElement("canvas");
+      [canvas.width, canvas.height] = [5001, 5000];
+      return canvas.toDataURL("image/png").split(",")[1]; // one colour: few bytes
+    });
+    const buffer = Buffer.from(large, "base64");
+    assert.ok(buffer.length < 1_000_000, `${buffer.length}`);
+    await page.setInputFiles("#picture", { name: "large.png", mimeType: "image/png", buffer });
+    await page.waitForSelector(".caption");
+    assert.deepEqual([...Buffer.from(asked[0].image, "base64").subarray(0, 3)], [0xff, 0xd8, 0xff], "JPEG");
+  });
+});
+
+test("of two pictures in quick succession the second is described, though the first takes longer to read", () => {
+  const asked = [];
+  return visit({ view: "caption", prepare: captioning(asked) }, async (page) => {
+    await page.evaluate(() => {
+      const read = window.createImageBitmap;
+      window.createImageBitmap = async (file) => {
+        if (file.name === "first") await new Promise((resolve) => (window.goOn = resolve));
+        return read(file);
+      };
+    });
+    const buffers = await page.evaluate(() => ["red", "blue"].map((colour) => {
+      const canvas = document.createElement("canvas");
+      const context = canvas.getContext("2d");
+      context.fillStyle = colour;
+      context.fillRect(0, 0, 100, 100);
+      return canvas.toDataURL("image/png").split(",")[1];
+    }));
+    for (const [index, name] of ["first", "second"].entries()) {
+      await page.setInputFiles("#picture", { name, mimeType: "image/png", buffer: Buffer.from(buffers[index], "base64") });
+    }
+    await page.waitForSelector(".caption");
+    await page.evaluate(() => window.goOn());
+    await page.waitForTimeout(300); // for a picture that nobody waits for any more
+    assert.deepEqual(asked.map((request) => request.image), [buffers[1]]);
+    const shown = await page.$eval(".picture-canvas", (canvas) => [...canvas.getContext("2d").getImageData(5, 5, 1, 1).data]);
+    assert.deepEqual(shown, [0, 0, 255, 255]);
+  });
+});
+
+test("without a model for pictures there is nothing to see of them", () => visit({ view: "caption", prepare: serving() }, async (page) => {
   assert.equal(await page.isVisible("nav a[href='#caption']"), false);
   assert.equal(await page.isVisible("#view-translate"), true);
 }));

@@ -1,11 +1,13 @@
 /**
  * node tests/web/screenshots.mjs: the pictures of docs/page.md, anew; of the service at SEQ2SERVE_PAGE, or one of its own. Made
- * with the fonts Inter and Noto Sans CJK on the machine.
+ * with the fonts Inter and Noto Sans CJK on the machine. That of a caption is made where the model captions-en-ko is served.
  */
 
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import path from "node:path";
 import { chromium } from "playwright-core";
-import { startService } from "./service.mjs";
+import { ended, python, startService } from "./service.mjs";
 
 const ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
 const SENTENCE = "The children are playing in the garden.";
@@ -29,12 +31,36 @@ async function translate(page, sentence) {
   await page.fill("#source", sentence);
   await page.press("#source", "Enter");
   await page.waitForSelector("#target[aria-busy=false]");
-  await page.waitForSelector(".map-row");
+  await page.waitForSelector("#attention:not([aria-busy]) .map-row");
 }
 
 async function compare(page, word) {
   await page.click(`#compare-examples >> text=${word}`);
   await page.waitForSelector("#comparison:not([hidden])");
+}
+
+async function caption(page, scene) {
+  await page.setInputFiles("#picture", scene);
+  await page.waitForSelector(".caption");
+  await page.hover(".captioned .token:nth-child(3)"); // after article and colour comes the thing
+}
+
+const CAPTIONER = "captions-en-ko";
+
+async function pictureOfCaption() {
+  const { models } = await (await fetch(`${service.url}/v1/models?page_size=200`)).json();
+  if (!models.some((model) => model.name === CAPTIONER)) {
+    console.log(`no page-caption.png: ${CAPTIONER} is not served`);
+    return;
+  }
+  const folder = await mkdtemp(path.join(tmpdir(), "seq2serve-scene-"));
+  const scene = path.join(folder, "scene.png");
+  try {
+    await ended(python("-m", "tests.web.scene", scene));
+    await picture("caption", "caption", { viewport: { width: 1160, height: 900 } }, (page) => caption(page, scene));
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 }
 
 try {
@@ -55,6 +81,7 @@ try {
     await page.evaluate(() => document.querySelector("#attention").scrollIntoView());
     await page.hover(".links .token-line:nth-of-type(2) .token:nth-child(3)");
   });
+  await pictureOfCaption();
 } finally {
   await browser.close();
   await service.stop();

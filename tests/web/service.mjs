@@ -26,11 +26,13 @@ export async function startService() {
   return { url, stop };
 }
 
-function python(...command) {
+/** Run the project's Python. */
+export function python(...command) {
   return spawn(PYTHON, command, { cwd: ROOT, stdio: ["ignore", "pipe", "inherit"] });
 }
 
-function ended(started) {
+/** Wait for a program; it must end well. */
+export function ended(started) {
   started.stdout.resume();
   return new Promise((resolve, reject) => {
     started.once("error", reject);

@@ -10,6 +10,8 @@ export const URL_OF_PAGE = process.env.SEQ2SERVE_PAGE;
 const ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
 const AXE = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
+/** Of the slowest machine, in milliseconds. */
+const PATIENCE = 120_000;
 export const PHONE = { width: 360, height: 740 };
 
 let browser;
@@ -25,6 +27,7 @@ after(() => browser.close());
 export async function visit({ view = "translate", prepare, errors = [], ...options }, act) {
   const context = await browser.newContext({ locale: "en-US", viewport: { width: 1280, height: 900 }, ...options });
   const wrong = [];
+  context.setDefaultTimeout(PATIENCE);
   const page = await context.newPage();
   page.on("console", (message) => message.type() === "error" && wrong.push(message.text()));
   page.on("pageerror", (error) => wrong.push(String(error)));
@@ -47,6 +50,7 @@ export async function translate(page, sentence) {
 export async function isComplete(page) {
   await page.waitForSelector("#target[aria-busy=false]");
   await page.waitForFunction(() => {
+    if (document.querySelector("#attention[aria-busy]")) return false;
     const grid = document.querySelector(".map-grid");
     return Number(grid.getAttribute("aria-rowcount")) === 1 + grid.querySelectorAll(".map-row").length;
   });

@@ -42,8 +42,10 @@ export class Weights {
 
 /** Which maps a model has. */
 export class Shape {
-  /** @param {Object[]} maps  one for each kind, layer and head */
-  constructor(maps) {
+  /** @param {Object} response  an AttendResponse with a map for each kind, layer and head */
+  constructor(response) {
+    this.version = versionOf(response);
+    const maps = response.maps ?? [];
     this.sizes = new Map(KINDS.map((kind) => {
       const own = maps.filter((map) => map.kind === kind);
       const number = (field) => 1 + Math.max(-1, ...own.map((map) => map[field] ?? 0));
@@ -71,6 +73,7 @@ export class Attention {
     this.response = response;
     this.shape = shape;
     this.model = response.model;
+    this.version = versionOf(response);
     this.source = response.source ?? "";
     this.target = response.target ?? "";
     this.sourceTokens = named(response.sourceTokens ?? [], this.source);
@@ -82,6 +85,11 @@ export class Attention {
       const weights = new Weights(map);
       this.maps.set(`${map.kind} ${weights.layer} ${weights.head}`, weights);
     }
+  }
+
+  /** Whether this is of the same text as another, or of more of it, so that rows and columns of the other mean the same here. */
+  continues(other) {
+    return this.source === other.source && this.target.startsWith(other.target);
   }
 
   /** Take over the maps of another attention to the same texts. */
@@ -113,6 +121,11 @@ export class Attention {
       return rows.flatMap((row) => columns.map((column) => ({ row, column, weight: link.weight ?? 0 })));
     });
   }
+}
+
+/** Tells one model's answers from another's, which may have its name. */
+function versionOf({ model, modelVersion }) {
+  return `${model} ${modelVersion}`;
 }
 
 /** Which tokens stand for characters from `begin` up to `end`. */

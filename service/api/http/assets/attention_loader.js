@@ -11,8 +11,9 @@ const MOST_BYTES = 2 ** 20;
 const MOST_BYTES_UNDER_WAY = 2 ** 18;
 const BYTES_PER_WEIGHT = 4;
 const CHARACTERS_PER_TOKEN = 2;
-/** Any text will do to see what maps a model has. */
-const SHORTEST = { source: "1", target: "1" };
+const MOST_TRIES = 3;
+/** So much of a text will do to see what maps a model has. It is of the text itself: a model may not know other letters. */
+const BEGINNING_CHARACTERS = 24;
 
 export class AttentionLoader {
   /** @param {import("./api.js").Api} api */
@@ -26,21 +27,35 @@ export class AttentionLoader {
    * @param {{kind: string, layer: number, head: number}} choice  the map to get in any case
    */
   async load(request, choice, signal) {
-    const shape = await this.#shape(request.modelSelection, signal);
-    const offers = [{ kinds: shape.kinds }, ...offersFor(choice, shape)];
-    return this.#ask(request, shape, offers, MOST_BYTES, signal);
+    const offers = (shape) => [{ kinds: shape.kinds }, ...offersFor(choice, shape)];
+    return this.#askOfNewest(request, offers, MOST_BYTES, signal);
   }
 
   /** The attention of a translation under way. */
   async loadPart(request, choice, signal) {
-    const shape = await this.#shape(request.modelSelection, signal);
-    return this.#ask(request, shape, offersFor(choice, shape), MOST_BYTES_UNDER_WAY, signal);
+    return this.#askOfNewest(request, (shape) => offersFor(choice, shape), MOST_BYTES_UNDER_WAY, signal);
   }
 
-  /** Add a map that an attention lacks, and others of its kind if there is room. */
+  /** Add a map that an attention lacks, and others of its kind if there is room; false if by now another model answers. */
   async add(attention, request, choice, signal) {
     const more = await this.#ask(request, attention.shape, offersFor(choice, attention.shape), MOST_BYTES, signal);
-    attention.add(more);
+    if (more.version === attention.version) attention.add(more);
+    return more.version === attention.version;
+  }
+
+  /** A model can be replaced while the page is open, by one with other maps. */
+  async #askOfNewest(request, offers, most, signal) {
+    const ask = async () => {
+      const shape = await this.#shape(request, signal);
+      const attention = await this.#ask(request, shape, offers(shape), most, signal);
+      return attention.version === shape.version ? attention : null;
+    };
+    for (let tries = 0; tries < MOST_TRIES; tries++) {
+      const attention = await ask();
+      if (attention) return attention;
+      this.shapes.delete(JSON.stringify(request.modelSelection));
+    }
+    throw new Error("the model is being replaced again and again");
   }
 
   async #ask(request, shape, offers, most, signal) {
@@ -48,14 +63,18 @@ export class AttentionLoader {
     return new Attention(await this.api.attend({ ...request, ...fitting }, signal), shape);
   }
 
-  async #shape(modelSelection, signal) {
+  async #shape({ modelSelection, source, target = "" }, signal) {
     const name = JSON.stringify(modelSelection);
     if (!this.shapes.has(name)) {
-      const response = await this.api.attend({ modelSelection, ...SHORTEST }, signal);
-      this.shapes.set(name, new Shape(response.maps ?? []));
+      const response = await this.api.attend({ modelSelection, source: beginning(source), target: beginning(target) }, signal);
+      this.shapes.set(name, new Shape(response));
     }
     return this.shapes.get(name);
   }
+}
+
+function beginning(text) {
+  return Array.from(text).slice(0, BEGINNING_CHARACTERS).join("");
 }
 
 /** From more to less: all maps of a kind; the one map, with the means that come with it. */

@@ -49,12 +49,20 @@ export class Captioner {
   async #take(file) {
     if (!file) return;
     this.notice.clear();
+    const reading = Symbol(file.name);
+    this.reading = reading;
+    let picture = null;
     try {
-      this.picture = await Picture.read(file);
+      picture = await Picture.read(file);
     } catch {
+      // said below
+    }
+    if (this.reading !== reading) return; // there is a later one
+    if (!picture) {
       this.words.write(this.status, "caption.unreadable");
       return;
     }
+    this.picture = picture;
     this.root.replaceChildren(this.picture.root);
     this.root.hidden = false;
     await this.#run();

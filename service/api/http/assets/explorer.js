@@ -62,6 +62,7 @@ export class Explorer {
    *   on, is left out
    */
   show(attention, { isComplete, isGrowing }) {
+    if (this.attention && !attention.continues(this.attention)) this.spotlight.clear();
     this.attention = attention;
     this.isComplete = isComplete;
     this.root.hidden = false;

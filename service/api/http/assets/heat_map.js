@@ -54,6 +54,7 @@ export class HeatMap {
    * @param {{rowTokens: Object[], columnTokens: Object[], numRows: number, isGrowing: boolean}} options
    */
   show(weights, { rowTokens, columnTokens, numRows, isGrowing }) {
+    cancelAnimationFrame(this.frame); // of rows that may not be there any more
     const hadFocus = this.grid.contains(document.activeElement);
     this.weights = weights;
     this.rowTokens = rowTokens.slice(0, numRows);

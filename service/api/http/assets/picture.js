@@ -2,8 +2,9 @@
 
 import { element } from "./element.js";
 
-/** The service's own limit is 3,000,000 bytes; larger files are made smaller here. */
+/** The service's own limits, unless it is told otherwise, are 3,000,000 bytes and 25,000,000 pixels; what is larger is made smaller here. */
 const MOST_BYTES = 2_900_000;
+const MOST_PIXELS = 25_000_000;
 const LARGEST_SIDE = 1280;
 const JPEG_QUALITY = 0.9;
 /** How dark the cell becomes that is looked at least. */
@@ -25,7 +26,8 @@ export class Picture {
     context.fillStyle = "#ffffff"; // what is transparent is white to the model, too
     context.fillRect(0, 0, size.width, size.height);
     context.drawImage(bitmap, 0, 0, size.width, size.height);
-    const isTaken = ["image/png", "image/jpeg"].includes(file.type) && file.size <= MOST_BYTES;
+    const isSmall = file.size <= MOST_BYTES && bitmap.width * bitmap.height <= MOST_PIXELS;
+    const isTaken = isSmall && ["image/png", "image/jpeg"].includes(file.type);
     const sent = isTaken ? file : await new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", JPEG_QUALITY));
     return new Picture(canvas, encoded(new Uint8Array(await sent.arrayBuffer())));
   }

@@ -1,11 +1,8 @@
 /** The view where a sentence is translated and its attention grows with the translation. */
 
-import { AttentionFollower } from "./attention_follower.js";
-import { AttentionLoader } from "./attention_loader.js";
-import { CROSS } from "./attention.js";
 import { element } from "./element.js";
 import { examplesFor } from "./examples.js";
-import { Explorer } from "./explorer.js";
+import { Explanation } from "./explanation.js";
 import { Hypotheses } from "./hypotheses.js";
 import { ModelPicker } from "./model_picker.js";
 
@@ -16,12 +13,9 @@ export class Translator {
     const find = (id) => document.getElementById(id);
     Object.assign(this, { form: find("translate-form"), source: find("source"), target: find("target") });
     Object.assign(this, { beam: find("beam"), nbest: find("nbest"), stop: find("stop"), status: find("translate-status") });
-    this.attentionRoot = find("attention");
     this.picker = new ModelPicker(words, () => models.translators, find("translate-picker"));
     this.hypotheses = new Hypotheses(words, find("hypotheses"), (hypothesis) => this.#choose(hypothesis));
-    this.loader = new AttentionLoader(api);
-    this.explorer = new Explorer(words, theme, (choice) => this.#loadMap(choice));
-    this.attentionRoot.append(this.explorer.root);
+    this.explanation = new Explanation({ api, words, theme, notice }, find("attention"));
     models.addEventListener("change", () => this.#offer());
     words.addEventListener("change", () => this.#nameLanguages());
     this.#listen();
@@ -38,7 +32,10 @@ export class Translator {
       event.preventDefault();
       this.form.requestSubmit();
     });
-    this.stop.addEventListener("click", () => this.controller?.abort());
+    this.stop.addEventListener("click", () => {
+      this.controller?.abort();
+      this.explanation.stop();
+    });
     this.picker.addEventListener("change", () => {
       this.#nameLanguages();
       this.#offerExamples();
@@ -103,64 +100,32 @@ export class Translator {
     const text = this.source.value.trim();
     const selection = this.picker.selection;
     this.shownLanguage = this.picker.languages.source;
-    this.asked = (target) => ({ modelSelection: selection, source: text, target });
     const begin = performance.now();
-    const show = (attention) => this.#grow(attention);
-    const follower = new AttentionFollower((target) => this.#attentionSoFar(target, signal), show, signal);
+    this.explanation.begin(selection, text);
     let result = null;
     for await (const event of this.api.stream(this.#request(selection, text), signal)) {
       if (event.delta) this.target.textContent += event.delta.text ?? "";
-      if (event.delta) follower.follow(this.target.textContent);
+      if (event.sentence) this.explanation.grow(this.target.textContent, event.sentence);
       result = event.result ?? result;
     }
     const time = Math.round(performance.now() - begin);
     this.words.write(this.status, "translate.done", { time, tokens: result.numTargetTokens ?? 0 });
     this.hypotheses.show(result.hypotheses);
-    await follower.finish();
-    await this.#explain(result.hypotheses[0].text ?? "", signal);
+    this.target.textContent = result.hypotheses[0].text ?? "";
+    await this.explanation.complete(result.hypotheses[0]);
   }
 
   #request(modelSelection, text) {
     const [beamSize, numHypotheses] = [Number(this.beam.value), Number(this.nbest.value)];
     const decoding = { beamSize, numHypotheses };
-    return { modelSelection, text, decoding, returnOptions: { scores: true } };
-  }
-
-  async #explain(target, signal) {
-    this.target.textContent = target;
-    if (!target.trim()) return;
-    const attention = await this.loader.load(this.asked(target), this.explorer.chooser.choice, signal);
-    if (signal.aborted) return;
-    this.attentionRoot.hidden = false;
-    this.explorer.show(attention, { isComplete: true, isGrowing: true });
-  }
-
-  #attentionSoFar(target, signal) {
-    return this.loader.loadPart(this.asked(target), { ...this.explorer.chooser.choice, kind: CROSS }, signal);
-  }
-
-  /** Show the attention of what there is so far. */
-  #grow(attention) {
-    if (this.explorer.chooser.kind !== CROSS || attention.shape.kinds.length === 0) return;
-    this.attentionRoot.hidden = false;
-    this.explorer.show(attention, { isComplete: false, isGrowing: true });
+    return { modelSelection, text, decoding, returnOptions: { scores: true, sentences: true } };
   }
 
   async #choose(hypothesis) {
     this.notice.clear();
-    this.explorer.clear();
-    const { signal } = this.controller;
+    this.target.textContent = hypothesis.text ?? "";
     try {
-      await this.#explain(hypothesis.text ?? "", signal);
-    } catch (error) {
-      this.notice.show(error);
-    }
-  }
-
-  async #loadMap(choice) {
-    const { attention } = this.explorer;
-    try {
-      await this.loader.add(attention, this.asked(attention.target), choice, this.controller.signal);
+      await this.explanation.show(hypothesis);
     } catch (error) {
       this.notice.show(error);
     }
@@ -171,8 +136,7 @@ export class Translator {
     this.target.textContent = "";
     this.status.textContent = "";
     this.hypotheses.clear();
-    this.explorer.clear();
-    this.attentionRoot.hidden = true;
+    this.explanation.clear();
   }
 
   #setBusy(isBusy) {

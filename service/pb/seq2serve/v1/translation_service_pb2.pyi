@@ -116,14 +116,16 @@ class Term(_message.Message):
     def __init__(self, source: _Optional[str] = ..., target: _Optional[str] = ...) -> None: ...
 
 class ReturnOptions(_message.Message):
-    __slots__ = ("scores", "token_log_probs", "alignment")
+    __slots__ = ("scores", "token_log_probs", "alignment", "sentences")
     SCORES_FIELD_NUMBER: _ClassVar[int]
     TOKEN_LOG_PROBS_FIELD_NUMBER: _ClassVar[int]
     ALIGNMENT_FIELD_NUMBER: _ClassVar[int]
+    SENTENCES_FIELD_NUMBER: _ClassVar[int]
     scores: bool
     token_log_probs: bool
     alignment: bool
-    def __init__(self, scores: _Optional[bool] = ..., token_log_probs: _Optional[bool] = ..., alignment: _Optional[bool] = ...) -> None: ...
+    sentences: bool
+    def __init__(self, scores: _Optional[bool] = ..., token_log_probs: _Optional[bool] = ..., alignment: _Optional[bool] = ..., sentences: _Optional[bool] = ...) -> None: ...
 
 class Token(_message.Message):
     __slots__ = ("piece", "log_prob")
@@ -147,6 +149,18 @@ class AlignmentLink(_message.Message):
     weight: float
     def __init__(self, source_begin: _Optional[int] = ..., source_end: _Optional[int] = ..., target_begin: _Optional[int] = ..., target_end: _Optional[int] = ..., weight: _Optional[float] = ...) -> None: ...
 
+class SentenceSpan(_message.Message):
+    __slots__ = ("source_begin", "source_end", "target_begin", "target_end")
+    SOURCE_BEGIN_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_END_FIELD_NUMBER: _ClassVar[int]
+    TARGET_BEGIN_FIELD_NUMBER: _ClassVar[int]
+    TARGET_END_FIELD_NUMBER: _ClassVar[int]
+    source_begin: int
+    source_end: int
+    target_begin: int
+    target_end: int
+    def __init__(self, source_begin: _Optional[int] = ..., source_end: _Optional[int] = ..., target_begin: _Optional[int] = ..., target_end: _Optional[int] = ...) -> None: ...
+
 class AppliedTerm(_message.Message):
     __slots__ = ("term", "target_begin", "target_end")
     TERM_FIELD_NUMBER: _ClassVar[int]
@@ -158,7 +172,7 @@ class AppliedTerm(_message.Message):
     def __init__(self, term: _Optional[int] = ..., target_begin: _Optional[int] = ..., target_end: _Optional[int] = ...) -> None: ...
 
 class Hypothesis(_message.Message):
-    __slots__ = ("text", "score", "log_prob", "tokens", "alignment", "finish_reason", "applied_terms", "protected_spans")
+    __slots__ = ("text", "score", "log_prob", "tokens", "alignment", "finish_reason", "applied_terms", "protected_spans", "sentences")
     TEXT_FIELD_NUMBER: _ClassVar[int]
     SCORE_FIELD_NUMBER: _ClassVar[int]
     LOG_PROB_FIELD_NUMBER: _ClassVar[int]
@@ -167,6 +181,7 @@ class Hypothesis(_message.Message):
     FINISH_REASON_FIELD_NUMBER: _ClassVar[int]
     APPLIED_TERMS_FIELD_NUMBER: _ClassVar[int]
     PROTECTED_SPANS_FIELD_NUMBER: _ClassVar[int]
+    SENTENCES_FIELD_NUMBER: _ClassVar[int]
     text: str
     score: float
     log_prob: float
@@ -175,7 +190,8 @@ class Hypothesis(_message.Message):
     finish_reason: FinishReason
     applied_terms: _containers.RepeatedCompositeFieldContainer[AppliedTerm]
     protected_spans: _containers.RepeatedCompositeFieldContainer[ProtectedSpan]
-    def __init__(self, text: _Optional[str] = ..., score: _Optional[float] = ..., log_prob: _Optional[float] = ..., tokens: _Optional[_Iterable[_Union[Token, _Mapping]]] = ..., alignment: _Optional[_Iterable[_Union[AlignmentLink, _Mapping]]] = ..., finish_reason: _Optional[_Union[FinishReason, str]] = ..., applied_terms: _Optional[_Iterable[_Union[AppliedTerm, _Mapping]]] = ..., protected_spans: _Optional[_Iterable[_Union[ProtectedSpan, _Mapping]]] = ...) -> None: ...
+    sentences: _containers.RepeatedCompositeFieldContainer[SentenceSpan]
+    def __init__(self, text: _Optional[str] = ..., score: _Optional[float] = ..., log_prob: _Optional[float] = ..., tokens: _Optional[_Iterable[_Union[Token, _Mapping]]] = ..., alignment: _Optional[_Iterable[_Union[AlignmentLink, _Mapping]]] = ..., finish_reason: _Optional[_Union[FinishReason, str]] = ..., applied_terms: _Optional[_Iterable[_Union[AppliedTerm, _Mapping]]] = ..., protected_spans: _Optional[_Iterable[_Union[ProtectedSpan, _Mapping]]] = ..., sentences: _Optional[_Iterable[_Union[SentenceSpan, _Mapping]]] = ...) -> None: ...
 
 class ProtectedSpan(_message.Message):
     __slots__ = ("source_begin", "source_end", "target_begin")
@@ -236,14 +252,16 @@ class TranslateStreamRequest(_message.Message):
     def __init__(self, model_selection: _Optional[_Union[ModelSelection, _Mapping]] = ..., text: _Optional[str] = ..., decoding: _Optional[_Union[DecodingOptions, _Mapping]] = ..., return_options: _Optional[_Union[ReturnOptions, _Mapping]] = ..., priority: _Optional[_Union[Priority, str]] = ...) -> None: ...
 
 class TranslateStreamResponse(_message.Message):
-    __slots__ = ("delta", "result", "alignment")
+    __slots__ = ("delta", "result", "alignment", "sentence")
     DELTA_FIELD_NUMBER: _ClassVar[int]
     RESULT_FIELD_NUMBER: _ClassVar[int]
     ALIGNMENT_FIELD_NUMBER: _ClassVar[int]
+    SENTENCE_FIELD_NUMBER: _ClassVar[int]
     delta: TranslationDelta
     result: TranslationResult
     alignment: _containers.RepeatedCompositeFieldContainer[AlignmentLink]
-    def __init__(self, delta: _Optional[_Union[TranslationDelta, _Mapping]] = ..., result: _Optional[_Union[TranslationResult, _Mapping]] = ..., alignment: _Optional[_Iterable[_Union[AlignmentLink, _Mapping]]] = ...) -> None: ...
+    sentence: SentenceSpan
+    def __init__(self, delta: _Optional[_Union[TranslationDelta, _Mapping]] = ..., result: _Optional[_Union[TranslationResult, _Mapping]] = ..., alignment: _Optional[_Iterable[_Union[AlignmentLink, _Mapping]]] = ..., sentence: _Optional[_Union[SentenceSpan, _Mapping]] = ...) -> None: ...
 
 class TranslationDelta(_message.Message):
     __slots__ = ("text",)
