@@ -16,6 +16,7 @@ from service.api.explainer import Explainer, Turns
 from service.api.leases import Leases
 from service.api.offsets import source_tokens, target_offsets
 from service.api.sentence_options import SentenceOptions
+from service.api.text_checks import check_single_sentence, check_spans
 from service.api.text_translation import GrowingSentence, Sentence, StreamedText, TextTranslation, put_together
 from service.bundle.bundle import Bundle
 from service.bundle.image_input import ImageInput
@@ -26,7 +27,7 @@ from service.engine.kv_cache import KVCache
 from service.engine.runner import OnnxRunner
 from service.engine.scheduler import Scheduler
 from service.engine.worker import Worker
-from service.errors import InvalidRequestError, SpanLostError
+from service.errors import InvalidRequestError
 from service.metrics.families import Metrics
 from service.request import DecodingOptions, FinishedEvent, Priority, Source, TokensEvent
 from service.settings import Settings
@@ -137,7 +138,7 @@ class ServedModel:
             ServiceError: see `Worker.translate`; or the options do not suit the text.
         """
         segmentation = await self._segment(text, decoding.span_protection)
-        _check_single_sentence(segmentation, decoding)
+        check_single_sentence(segmentation, decoding)
         await self.look_up(decoding.forbidden_phrases)
         shared = slots or self.slots()
 
@@ -157,7 +158,7 @@ class ServedModel:
     ) -> AsyncGenerator[StreamedText | tuple[TextTranslation, ...]]:
         """Translate sentence after sentence; gives pieces of text that add up to the best translation, then all."""
         segmentation = await self._segment(text, decoding.span_protection)
-        _check_single_sentence(segmentation, decoding)
+        check_single_sentence(segmentation, decoding)
         await self.look_up(decoding.forbidden_phrases)
         hypotheses: list[list[Sentence]] = []
         num_sent = 0
@@ -186,7 +187,7 @@ class ServedModel:
                         yield StreamedText(fresh, sentence)
                     if isinstance(event, FinishedEvent):
                         hypotheses.append(self._sentences(part, protected, source_ids, event))
-                        _check_spans(hypotheses[-1], decoding)
+                        check_spans(hypotheses[-1], decoding)
         if segmentation.after:
             yield StreamedText(segmentation.after)
         yield put_together(segmentation, hypotheses, decoding.options.num_hypotheses)
@@ -242,7 +243,7 @@ class ServedModel:
         if not (options.sampling or options.are_alternatives):  # those are not ranked
             sentences.sort(key=lambda sentence: sentence.is_faulty)
         del sentences[options.num_hypotheses :]
-        _check_spans(sentences, decoding)
+        check_spans(sentences, decoding)
         return sentences
 
     async def run(
@@ -282,23 +283,3 @@ class ServedModel:
     ) -> list[Sentence]:
         decode = self.bundle.target_tokenizer.decode
         return [Sentence(part, protected, source_ids, found, decode(found.token_ids)) for found in event.translations]
-
-
-def _check_spans(sentences: list[Sentence], decoding: Decoding) -> None:
-    """Raise where spans are required and the best translation has not each of them once."""
-    if decoding.span_protection is SpanProtection.REQUIRE and sentences[0].is_faulty:
-        faults = sentences[0].protected.faults(sentences[0].symbols_text)
-        texts = [span.text for span in sentences[0].protected.spans if span.symbol in faults]
-        raise SpanLostError(f"the translation lost or repeated {', '.join(map(repr, texts)) or 'a span'}")
-
-
-def _check_single_sentence(segmentation: Segmentation, decoding: Decoding) -> None:
-    """What is about one sentence cannot be asked of several."""
-    for field, is_asked in (
-        ("target_prefix", bool(decoding.target_prefix)),
-        ("return_alternatives", decoding.options.are_alternatives),
-    ):
-        if is_asked and len(segmentation.segments) > 1:
-            raise InvalidRequestError.of(
-                f"decoding.{field}", f"the text has {len(segmentation.segments)} sentences; limit 1"
-            )
