@@ -13,9 +13,9 @@ from service.pb.seq2serve.v1 import translation_service_pb2 as pb
 from tests.deploy.compose import service_environment
 from tests.deploy.conftest import StartEnvoy, StartReplica
 from tests.deploy.envoy_process import EnvoyProcess
-from tests.deploy.http_client import Answer, ask
 from tests.deploy.load import TEXTS
 from tests.deploy.replica import Replica
+from tests.http_client import Answer, ask
 
 pytestmark = pytest.mark.deploy
 

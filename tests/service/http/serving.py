@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import http.client
-import json
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, closing, contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
 from service.api.server import Server
 from service.settings import Settings
+from tests import http_client
+from tests.http_client import Answer
 
 Run = Callable[..., AbstractContextManager[Server]]
-START_SECONDS, ANSWER_SECONDS = 60, 20
+START_SECONDS = 60
 
 
 @contextmanager
@@ -38,40 +37,11 @@ def running(models: Path, **settings: object) -> Iterator[Server]:
         loop.close()
 
 
-@dataclass(frozen=True)
-class Answer:
-    status: int
-    headers: Mapping[str, str]
-    """By names in lower case."""
-    body: bytes
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.body)
-
-    def reason(self) -> str:
-        """Of the ErrorInfo of a failure."""
-        return str(self.detail("ErrorInfo")["reason"])
-
-    def detail(self, name: str) -> Any:
-        return next(one for one in self.json["details"] if one["@type"] == f"type.googleapis.com/google.rpc.{name}")
-
-    def field(self) -> str:
-        """The field that a refusal names."""
-        return str(self.detail("BadRequest")["fieldViolations"][0]["field"])
-
-
 def ask(
     server: Server, path: str, body: object = None, method: str = "", headers: Mapping[str, str] | None = None
 ) -> Answer:
-    """What one request is answered with; a body that is no bytes is sent as JSON."""
-    given = dict(headers or {})
-    if body is not None and not isinstance(body, bytes):
-        body, given = json.dumps(body).encode(), {"Content-Type": "application/json", **given}
-    with closing(http.client.HTTPConnection(server.http_address, timeout=ANSWER_SECONDS)) as connection:
-        connection.request(method or ("GET" if body is None else "POST"), path, body, given)
-        response = connection.getresponse()
-        return Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, response.read())
+    """See `http_client.ask`."""
+    return http_client.ask(server.http_address, path, body, method=method, headers=headers)
 
 
 def eventually(holds: Callable[[], bool], seconds: float = 10) -> None:

@@ -28,6 +28,17 @@ class Answer:
         """Of a stream: one JSON text a line."""
         return [json.loads(line) for line in self.body.splitlines() if line]
 
+    def reason(self) -> str:
+        """Of the ErrorInfo of a failure."""
+        return str(self.detail("ErrorInfo")["reason"])
+
+    def detail(self, name: str) -> Any:
+        return next(one for one in self.json["details"] if one["@type"] == f"type.googleapis.com/google.rpc.{name}")
+
+    def field(self) -> str:
+        """The field that a refusal names."""
+        return str(self.detail("BadRequest")["fieldViolations"][0]["field"])
+
 
 def ask(
     address: str, path: str, body: object = None, *, method: str = "", headers: Mapping[str, str] | None = None
