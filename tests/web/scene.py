@@ -9,7 +9,7 @@ import numpy as np
 from training.captioning.scenes import draw_scene
 
 SIDE = 448
-SEED = 7
+SEED = 9
 
 
 def main() -> None:
