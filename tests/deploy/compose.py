@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import yaml
@@ -18,6 +19,10 @@ def compose_service(name: str) -> dict[str, Any]:
 
 
 def service_environment() -> dict[str, str]:
-    """What Compose tells the service, for tests to tell it too; its threads are this machine's concern."""
+    """What Compose tells the service where nobody sets a variable; its threads are this machine's concern."""
     environment = compose_service("service")["environment"]
-    return {name: value for name, value in environment.items() if name != "SEQ2SERVE_NUM_THREADS"}
+    return {
+        name: re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", value)
+        for name, value in environment.items()
+        if name != "SEQ2SERVE_NUM_THREADS"
+    }
