@@ -16,7 +16,7 @@ from typing import Self
 import grpc
 
 from bench.fuzzing import frames
-from bench.reliability.calls import Stub, connected, first_delta_then_cancel, translate_batch
+from bench.reliability.calls import ItemFailedError, Stub, connected, first_delta_then_cancel, translate_batch
 from bench.reliability.questions import sentences
 from service.pb.seq2serve.v1 import model_service_pb2, model_service_pb2_grpc
 from service.pb.seq2serve.v1 import translation_service_pb2 as pb
@@ -81,7 +81,7 @@ class Traffic:
     async def _again(self, turn: Turn, delay_seconds: float) -> None:
         await asyncio.to_thread(self._is_over.wait, delay_seconds)
         while not self._is_over.is_set():
-            with contextlib.suppress(grpc.aio.AioRpcError):  # what clients are told is what the panels count
+            with contextlib.suppress(grpc.aio.AioRpcError, ItemFailedError):  # what clients are told, the panels count
                 await turn()
             await asyncio.sleep(PAUSE_SECONDS)
 
