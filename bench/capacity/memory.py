@@ -20,7 +20,7 @@ LONG_CHARACTERS = 150
 
 
 async def fill(address: str) -> str:
-    """Translate long sentences with beams on every model at once; returns the models' names and versions."""
+    """Translate long sentences with beams on every model of text at once; returns all models' names and versions."""
     texts = [text for text in sentences(NUM_TEXTS) if len(text) > LONG_CHARACTERS]
     async with grpc.aio.insecure_channel(address) as channel:
         models = await model_grpc.ModelServiceStub(channel).ListModels(  # type: ignore[no-untyped-call]
@@ -34,6 +34,7 @@ async def fill(address: str) -> str:
                 decoding=pb.DecodingOptions(beam_size=BEAM_SIZE),
             )
             for model in models.models
+            if model.task == model_pb.MODEL_TASK_TRANSLATE
             for index in range(NUM_REQUESTS)
         ]
         await asyncio.gather(*(stub.Translate(request) for request in requests))
