@@ -45,8 +45,8 @@ def _conditions(curve: Curve) -> str:
     return (
         f"Measured on {found.date}: one replica on {found.replica_cores} core(s) of {found.processor}, clients "
         f"{where}; load average of the machine {found.load_average} when it began. Rounds: {found.rounds}, of "
-        f"{found.seconds_per_point:g} s for each line. {versions}. Models loaded: {found.models}; the first of text asked, "
-        f"beam size {found.beam_size}, {found.mean_source_characters:.0f} characters and "
+        f"{found.seconds_per_point:g} s for each line. {versions}. Models loaded: {found.models}; "
+        f"the first of text asked, beam size {found.beam_size}, {found.mean_source_characters:.0f} characters and "
         f"{found.mean_target_tokens:.0f} target tokens a sentence.\n\n"
         f"Ready {curve.start_seconds:.1f} s after the process began; memory {_mebibytes(curve.idle_memory_bytes)} "
         f"idle, {_mebibytes(curve.peak_memory_bytes)} at most (every model's rows full); "
