@@ -10,7 +10,8 @@ FROM ${BASE} AS tools
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends ca-certificates python3 python3-pip python3-venv \
     && rm -rf /var/lib/apt/lists/*
-ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
+ENV PIP_CACHE_DIR=/var/cache/pip \
+    PIP_DISABLE_PIP_VERSION_CHECK=1 \
     PIP_ROOT_USER_ACTION=ignore
 WORKDIR /src
 COPY deploy/image ./deploy/image
@@ -27,13 +28,13 @@ COPY pyproject.toml constraints.txt ./
 FROM requirements AS cpu-packages
 ARG EXTRAS=tracing
 RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf --mount=type=secret,id=ca-certificates \
-    --mount=type=cache,target=/root/.cache/pip \
+    --mount=type=cache,target=/var/cache/pip \
     sh deploy/image/install.sh "cpu,${EXTRAS}"
 
 FROM requirements AS cuda-packages
 ARG EXTRAS=tracing
 RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf --mount=type=secret,id=ca-certificates \
-    --mount=type=cache,target=/root/.cache/pip \
+    --mount=type=cache,target=/var/cache/pip \
     sh deploy/image/install.sh "cuda,${EXTRAS}"
 
 # The service by itself: a small layer above the large ones, which a change of the code leaves as they are.
@@ -42,13 +43,13 @@ COPY README.md LICENSE ./
 COPY service ./service
 ARG SOURCE_DATE_EPOCH=0
 RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf --mount=type=secret,id=ca-certificates \
-    --mount=type=cache,target=/root/.cache/pip \
+    --mount=type=cache,target=/var/cache/pip \
     sh deploy/image/install.sh service
 
 # What the result consists of, by CycloneDX, with a tool that stays outside.
 FROM requirements AS sbom
 RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf --mount=type=secret,id=ca-certificates \
-    --mount=type=cache,target=/root/.cache/pip \
+    --mount=type=cache,target=/var/cache/pip \
     sh deploy/image/install.sh sbom
 COPY --from=system /system/var/lib/dpkg/status /system/status
 COPY --from=code /opt/seq2serve /opt/seq2serve

@@ -19,7 +19,8 @@ case $1 in
         pip seq2serve "--no-deps ."
         ;;
     *)
-        python3.11 - $(echo "$1" | tr ',' ' ') > /tmp/requirements.txt <<'PYTHON'
+        requirements=$(mktemp)
+        python3.11 - $(echo "$1" | tr ',' ' ') > "$requirements" <<'PYTHON'
 import sys
 import tomllib
 
@@ -28,7 +29,7 @@ with open("pyproject.toml", "rb") as file:
 extras = project["optional-dependencies"]
 print(*project["dependencies"], *(line for extra in sys.argv[1:] for line in extras[extra]), sep="\n")
 PYTHON
-        pip seq2serve "--only-binary :all: --requirement /tmp/requirements.txt"
+        pip seq2serve "--only-binary :all: --requirement $requirements"
         ;;
 esac
 
