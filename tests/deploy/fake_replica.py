@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 import grpc
@@ -63,3 +64,15 @@ class FakeReplica(pb_grpc.TranslationServiceServicer):
         self.num_calls += 1
         if self.refuse is not None:
             self.refuse(context)
+
+
+Pair = tuple[FakeReplica, FakeReplica]
+
+
+@contextmanager
+def ready_pair(first: str, second: str) -> Iterator[Pair]:
+    """Two with these names, both ready."""
+    with FakeReplica(first) as one, FakeReplica(second) as other:
+        one.set_ready(True)
+        other.set_ready(True)
+        yield one, other

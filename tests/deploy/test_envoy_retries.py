@@ -14,13 +14,12 @@ from service.pb.seq2serve.v1 import translation_service_pb2 as pb
 from service.pb.seq2serve.v1.translation_service_pb2_grpc import TranslationServiceStub as Stub
 from tests.deploy.conftest import StartEnvoy
 from tests.deploy.envoy_process import EnvoyProcess
-from tests.deploy.fake_replica import FakeReplica
+from tests.deploy.fake_replica import Pair, ready_pair
 
 pytestmark = pytest.mark.deploy
 
 SOON_SECONDS = 20
 EJECTED = 'envoy_cluster_outlier_detection_ejections_active{envoy_cluster_name="service"}'
-Pair = tuple[FakeReplica, FakeReplica]
 
 
 def _refusing(code: grpc.StatusCode) -> Callable[[Any], None]:
@@ -29,10 +28,8 @@ def _refusing(code: grpc.StatusCode) -> Callable[[Any], None]:
 
 @pytest.fixture
 def pair() -> Iterator[Pair]:
-    with FakeReplica("good") as good, FakeReplica("bad") as bad:
-        good.set_ready(True)
-        bad.set_ready(True)
-        yield good, bad
+    with ready_pair("good", "bad") as pair:
+        yield pair
 
 
 @pytest.fixture

@@ -12,18 +12,15 @@ import pytest
 from service.client import Client
 from service.client.balancing import is_worth_another_try
 from service.client.credentials import Credentials
-from tests.deploy.fake_replica import FakeReplica
+from tests.deploy.fake_replica import FakeReplica, Pair, ready_pair
 
 SOON_SECONDS = 20
-Pair = tuple[FakeReplica, FakeReplica]
 
 
 @pytest.fixture
 def pair() -> Iterator[Pair]:
-    with FakeReplica("first") as first, FakeReplica("second") as second:
-        first.set_ready(True)
-        second.set_ready(True)
-        yield first, second
+    with ready_pair("first", "second") as pair:
+        yield pair
 
 
 @pytest.fixture
