@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import importlib
 import itertools
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -89,8 +91,11 @@ def joined(device_name: str) -> Iterator[torch.device]:
     if device.type == "cuda":
         device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
         torch.cuda.set_device(device)
+    # Its default arguments would keep a group alive that was there before it, and DistributedDataParallel imports it.
+    importlib.import_module("torch.distributed.nn.functional")
     distributed.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=TIMEOUT)
     try:
         yield device
     finally:
         distributed.destroy_process_group()
+        gc.collect()  # Ends the group's threads with it: one that outlives the interpreter aborts the process.

@@ -34,10 +34,10 @@ def arguments(prepared: Path, run: Path, max_steps: int) -> list[str]:
 
 
 def run_in_two(command: list[str]) -> str:
-    """What `python -m training` prints on two processes."""
+    """What `python -m training` prints on two processes; they leave no thread behind that could abort them."""
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     done = subprocess.run(
-        [*launcher, "-m", "training", *command],
+        [*launcher, "-m", "tests.training.process_of_run", *command],
         env=os.environ | {"OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
@@ -45,6 +45,8 @@ def run_in_two(command: list[str]) -> str:
         check=False,
     )
     assert done.returncode == 0, done.stderr
+    for rank in range(2):
+        assert f"threads of process {rank}: []" in done.stdout
     return done.stdout
 
 
