@@ -217,3 +217,7 @@ class BundleError(Exception):
 
 class SettingsError(Exception):
     """The service was started with settings that cannot work; the message names the setting."""
+
+
+class DeviceError(Exception):
+    """The accelerator refused something; the message says what, and of memory, how much was asked."""

@@ -1,0 +1,1 @@
+"""Memory and streams of an accelerator, and whether there is one."""
