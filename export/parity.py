@@ -14,8 +14,7 @@ from export.exportable import Exportable
 from service.bundle.bundle import Bundle
 from service.bundle.provenance import Parity
 from service.engine.engine import Engine
-from service.engine.kv_cache import KVCache
-from service.engine.runner import OnnxRunner
+from service.engine.placed import place_bundle
 from service.engine.scheduler import Scheduler
 from service.request import DecodingOptions, FailedEvent, FinishedEvent, Request, Source, Translation
 from training.search import BeamSettings, beam_search, greedy, next_log_probs
@@ -113,9 +112,7 @@ def run_engine(bundle: Bundle, sources: Sequence[Source], decoding: DecodingOpti
         ParityError: the graphs cannot run.
     """
     limits = bundle.manifest.limits
-    runner = OnnxRunner(bundle)
-    cache = KVCache(runner.spec, MAX_ROWS, limits.max_source_tokens, limits.max_target_tokens + 1)
-    engine = Engine(runner, cache, Scheduler(len(sources), MAX_ROWS * limits.max_source_tokens))
+    engine = Engine(*place_bundle(bundle, MAX_ROWS), Scheduler(len(sources), MAX_ROWS * limits.max_source_tokens))
     for index, source in enumerate(sources):
         engine.submit(Request(index, source, decoding, 0.0))
     translations: dict[int, tuple[Translation, ...]] = {}

@@ -12,6 +12,8 @@ import onnxruntime as ort
 from service.bundle.manifest import File, Manifest, load_manifest, read_file
 from service.bundle.runtime import Runtime
 from service.bundle.tokenizer import Tokenizer
+from service.device.device import Placement
+from service.device.row_graphs import RowGraphs
 from service.errors import BundleError
 
 STEP_INPUTS = frozenset({"token_ids", "positions", "source_lengths", "num_candidates"})
@@ -34,6 +36,10 @@ class Bundle:
     load_seconds: float
     tokenizer_of_source: Tokenizer | None = None
     """None where the model reads pictures."""
+    placement: Placement | None = None
+    """None on the CPU."""
+    row_graphs: RowGraphs | None = None
+    """Where there is a placement."""
 
     @property
     def source_tokenizer(self) -> Tokenizer:

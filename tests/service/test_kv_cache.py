@@ -22,13 +22,13 @@ def advance(cache: KVCache, rows: list[Row], parents: list[int], token_ids: list
 
 def say(cache: KVCache, row: Row, token: int) -> Row:
     """One step of the row: what the model would store for its current token, then the next token."""
-    cache.arrays["history"][row.index, cache.positions[row.index], 0] = cache.token_ids[row.index]
-    cache.arrays["total"][row.index] += cache.token_ids[row.index]
+    cache.store.arrays["history"][row.index, cache.positions[row.index], 0] = cache.token_ids[row.index]
+    cache.store.arrays["total"][row.index] += cache.token_ids[row.index]
     return advance(cache, [row], [0], [token])[0]
 
 
 def history(cache: KVCache, row: Row) -> list[int]:
-    values: list[int] = cache.arrays["history"][row.index, : cache.positions[row.index], 0].tolist()
+    values: list[int] = cache.store.arrays["history"][row.index, : cache.positions[row.index], 0].tolist()
     return values
 
 
@@ -93,15 +93,15 @@ def test_a_copy_writes_only_what_differs(monkeypatch: pytest.MonkeyPatch) -> Non
     rows = [say(cache, cache.open(1, source(5), BEGIN), 7)]
     rows = advance(cache, rows, [0, 0], [8, 9])
     rows = [say(cache, row, token) for row, token in zip(rows, (10, 11), strict=True)]
-    cache.arrays["memory"][1] = 77  # the source stays where it is: nobody writes here
-    cache.arrays["history"][1, 0] = 55  # shared by both, so not written either
+    cache.store.arrays["memory"][1] = 77  # the source stays where it is: nobody writes here
+    cache.store.arrays["history"][1, 0] = 55  # shared by both, so not written either
     copied = advance(cache, rows, [0, 0], [12, 13])
     assert copied[0] is rows[0]
     assert copied[1] is not rows[1] or copied[1].index == 1
-    assert cache.arrays["memory"][1, 0] == 77
-    assert cache.arrays["history"][1, 0] == 55
-    assert cache.arrays["history"][1, 1:3, 0].tolist() == cache.arrays["history"][0, 1:3, 0].tolist()
-    assert cache.arrays["total"][1] == cache.arrays["total"][0]
+    assert cache.store.arrays["memory"][1, 0] == 77
+    assert cache.store.arrays["history"][1, 0] == 55
+    assert cache.store.arrays["history"][1, 1:3, 0].tolist() == cache.store.arrays["history"][0, 1:3, 0].tolist()
+    assert cache.store.arrays["total"][1] == cache.store.arrays["total"][0]
     assert cache.batch().token_ids.tolist() == [12, 13]
 
 
@@ -120,7 +120,7 @@ def test_the_batch_is_a_view_of_the_buffers() -> None:
     cache = make_cache()
     cache.open(1, source(1), BEGIN)
     cache.batch().state["history"][0, 0] = 42
-    assert cache.arrays["history"][0, 0, 0] == 42
+    assert cache.store.arrays["history"][0, 0, 0] == 42
     assert cache.batch() is cache.batch()
 
 
