@@ -104,14 +104,16 @@ class KVCache:
 
         Raises:
             ValueError: no row is free, or the source is longer than the buffers.
+            Exception: whatever reading the source's state raises; no row is taken then.
         """
         if not 0 < source.length <= self.source_capacity:
             raise ValueError(f"source of {source.length} tokens does not fit {self.source_capacity}")
         row = self._take(owner)
-        for array in self.spec:
-            if array.is_from_encoder:
-                filled = _prefix(array, source.length)
-                self.arrays[array.name][row.index][filled] = source.state[array.name][filled]
+        try:
+            self._write(row.index, source)
+        except Exception:
+            self.close([row])
+            raise
         self.token_ids[row.index] = self._history[row.index, 0] = begin_id
         self.positions[row.index] = 0
         self.source_lengths[row.index] = source.length
@@ -189,6 +191,12 @@ class KVCache:
                 before = None if array.growing_axis is None else array.growing_axis - 1
                 layout.setdefault(before, []).append(self.arrays[array.name])
         return layout
+
+    def _write(self, index: int, source: EncodedSource) -> None:
+        for array in self.spec:
+            if array.is_from_encoder:
+                filled = _prefix(array, source.length)
+                self.arrays[array.name][index][filled] = source.state[array.name][filled]
 
     def _take(self, owner: int) -> Row:
         if not self.num_free_rows:
