@@ -14,6 +14,7 @@ class StepReport:
     num_source_tokens: int = 0
     num_padding_tokens: int = 0
     encode_seconds: float = 0.0
+    """Until the runner's `encode` returned; one that encodes beside steps is not done by then."""
     num_rows: int = 0
     decode_seconds: float = 0.0
     num_following: int = 0
