@@ -56,6 +56,8 @@ class Candidates:
     """(n, k), natural logarithms."""
     all_log_probs: Array | None = None
     """(n, V), where a row's search asked for them."""
+    execution: str = "kernels"
+    """How the step ran; one of `service.engine_report.EXECUTIONS`."""
 
     @cached_property
     def id_lists(self) -> list[list[int]]:

@@ -126,7 +126,8 @@ class Engine:
             report = replace(report, num_rows=num_rows, decode_seconds=self._clock() - started)
             if candidates is not None:
                 self._retire(stepping, candidates, events)
-                report = replace(report, num_following=num_following, gap_seconds=self._last_retired - before)
+                gap = self._last_retired - before
+                report = replace(report, execution=candidates.execution, num_following=num_following, gap_seconds=gap)
         self._remember(report)
         return events
 

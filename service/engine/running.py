@@ -18,7 +18,7 @@ class Running:
     search: Search
     admitted_seconds: float
     encoded_seconds: float
-    """When `encode` returned; from then on when its first row was opened, as soon as it was."""
+    """When `encode` returned; once it has a row, when that was opened."""
     rows: list[Row] = field(default_factory=list)
     """One for each of its hypotheses; none before the first is opened with what the encoder made of the source."""
     first_token_seconds: float | None = None

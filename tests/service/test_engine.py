@@ -115,6 +115,23 @@ def test_a_failing_encoder_spares_the_others(toy_runner: ToyRunner) -> None:
     assert translations(events).keys() == {1, 3}
 
 
+def test_a_step_says_how_it_ran() -> None:
+    runner = ToyRunner()
+    engine, _ = make_engine(runner=runner)
+    engine.step()
+    assert engine.last_step.execution == ""
+    engine.submit(request(1, [1, 2, 3]))
+    engine.step()
+    assert engine.last_step.execution == "kernels"
+    runner.execution = "graph"
+    engine.step()
+    assert engine.last_step.execution == "graph"
+    runner.fail_next_step = True
+    engine.step()
+    assert engine.last_step.execution == ""
+    assert engine.last_step.num_rows == 1
+
+
 def test_a_source_that_no_row_holds_fails_alone(toy_runner: ToyRunner) -> None:
     engine, _ = make_engine(runner=toy_runner)
     for number, length in enumerate((2, 33, 3)):

@@ -64,6 +64,7 @@ class ToyRunner:
         self.encodes_beside_steps = encodes_beside_steps
         self.fail_source: int | None = None
         self.fail_next_step = False
+        self.execution = "kernels"
         self.encoded_batches: list[list[int]] = []
 
     def encode(self, sources: Sequence[Sequence[int]]) -> list[EncodedSource]:
@@ -96,4 +97,5 @@ class ToyRunner:
             rows.append(toy_log_probs(number, int(history)))
         log_probs = np.array(rows, np.float32)
         ids = np.argsort(-log_probs, axis=1, kind="stable")[:, :num_candidates]
-        return Candidates(ids, np.take_along_axis(log_probs, ids, 1), log_probs if is_full else None)
+        all_log_probs = log_probs if is_full else None
+        return Candidates(ids, np.take_along_axis(log_probs, ids, 1), all_log_probs, self.execution)
