@@ -58,7 +58,7 @@ class Candidates:
     all_log_probs: Array | None = None
     """(n, V), where a row's search asked for them."""
     execution: str = "kernels"
-    """`graph` where a captured CUDA graph was replayed."""
+    """How the step ran; one of `service.engine_report.EXECUTIONS`."""
 
     @cached_property
     def id_lists(self) -> list[list[int]]:

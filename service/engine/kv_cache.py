@@ -101,11 +101,16 @@ class KVCache:
 
         Raises:
             ValueError: no row is free, or the source is longer than the buffers.
+            Exception: whatever reading the source's state raises; no row is taken then.
         """
         if not 0 < source.length <= self.source_capacity:
             raise ValueError(f"source of {source.length} tokens does not fit {self.source_capacity}")
         row = self._take(owner)
-        self.store.write(row.index, source)
+        try:
+            self.store.write(row.index, source)
+        except Exception:
+            self.close([row])
+            raise
         self.token_ids[row.index] = self._history[row.index, 0] = begin_id
         self.positions[row.index] = 0
         self.source_lengths[row.index] = source.length

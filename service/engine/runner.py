@@ -22,6 +22,9 @@ class Runner(Protocol):
 
     spec: tuple[StateArray, ...]
     vocabulary: VocabularySpec
+    encodes_beside_steps: bool
+    """Whether `encode` returns before the encoder is done, which then runs while `step` does. Who opens a row waits for
+    it, so the engine opens rows after the step. An error of the encoder may come as late as that."""
 
     def encode(self, sources: Sequence[Source]) -> list[EncodedSource]:
         """Encode sources together; padding never changes a result."""
@@ -52,6 +55,8 @@ class _Step:
 
 class OnnxRunner:
     """Runs a bundle with ONNX Runtime, state bound in place."""
+
+    encodes_beside_steps = False
 
     def __init__(self, bundle: Bundle) -> None:
         self.spec = bundle.manifest.state

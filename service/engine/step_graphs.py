@@ -9,7 +9,6 @@ import bisect
 import logging
 from collections import Counter
 from collections.abc import Callable, Hashable
-from typing import Literal
 
 import onnxruntime as ort
 
@@ -20,8 +19,6 @@ MIN_STEPS = 16
 """Of a kind, before it is captured while requests wait: a capture takes as long as some steps."""
 MAX_GRAPHS = 64
 NO_GRAPH = "-1"
-
-Execution = Literal["graph", "kernels"]
 
 
 def buckets(max_rows: int) -> tuple[int, ...]:
@@ -44,13 +41,16 @@ class StepGraphs:
         self._graphs: dict[Hashable, ort.RunOptions] = {}
         self._num_steps: Counter[Hashable] = Counter()
 
-    def run(self, kind: Hashable, step: Callable[[ort.RunOptions], None], is_warm_up: bool = False) -> Execution:
+    def run(self, kind: Hashable, step: Callable[[ort.RunOptions], None], is_warm_up: bool = False) -> str:
         """Run a step, which may be run twice.
 
         Args:
             kind: steps of one kind do the same work on the same memory.
             step: runs it with options.
             is_warm_up: capture it at once.
+
+        Returns:
+            How it ran, one of `service.engine_report.EXECUTIONS`.
         """
         options = self._graphs.get(kind)
         if options is None and self._is_due(kind, is_warm_up):

@@ -44,6 +44,16 @@ def test_a_row_begins_with_its_source_and_the_begin_token() -> None:
     assert batch.state["total"].tolist() == [[2]]
 
 
+def test_a_source_that_cannot_be_read_takes_no_row() -> None:
+    cache = make_cache()
+    row = cache.open(1, source(5, 6), BEGIN)
+    with pytest.raises(KeyError):
+        cache.open(2, EncodedSource(2, {}), BEGIN)
+    cache.check_integrity({1: [row]})
+    assert cache.batch().num_rows == 1
+    assert cache.open(3, source(7), BEGIN).index == 1
+
+
 def test_the_last_row_moves_into_a_hole_with_all_it_holds() -> None:
     cache = make_cache()
     rows = [cache.open(owner, source(owner, owner), BEGIN) for owner in (1, 2, 3)]
