@@ -129,7 +129,7 @@ class DeviceStore:
         moves = self._moves[owner]
         origin = moves[start][0] if start in moves else start  # `start` itself becomes that first
         if origin == end:
-            del moves[end]
+            moves.pop(end, None)
         else:
             moves[end] = (origin, length)
 
