@@ -14,7 +14,7 @@ from service.api.warm_up import WarmUp, warm_up
 from service.bundle.bundle import Bundle
 from service.bundle.manifest import Manifest
 from service.bundle.runtime import Runtime
-from service.errors import BundleError
+from service.errors import BundleError, DeviceError
 from service.metrics.families import Metrics
 from service.settings import Settings
 
@@ -82,7 +82,7 @@ class ModelLoader:
         num_rows = reservation.num_rows
         try:
             model = ServedModel(bundle, num_rows, self.settings, self.metrics, lambda: on_failure(reservation))
-        except (MemoryError, ValueError) as error:  # numpy's, of a state beyond all measure
+        except (MemoryError, ValueError, DeviceError) as error:  # numpy's of a state beyond all measure, and a GPU's
             raise BundleError(f"{place}: a KV cache of {num_rows} rows cannot be had: {error}") from None
         model.worker.start()
         try:
