@@ -33,7 +33,9 @@ class Runtime:
     is_required: bool = False
     """Whether a bundle that cannot run on the accelerator is refused, rather than run on the CPU."""
     has_cuda_graphs: bool = True
+    """Whether decoders on cuda are opened so that their steps can be captured."""
     max_workspace_mebibytes: int = Settings.max_workspace_mebibytes
+    """What the intermediate results of each session on cuda may take."""
 
     @classmethod
     def start(
@@ -95,20 +97,29 @@ class Runtime:
         if placement is None or device == "cpu":
             return _open_on("cpu", content, name, {})
         options = cuda_options(role, placement, self.max_workspace_mebibytes)
-        if role != "decoder" or not placement.has_graphs:
-            return _open_on(device, content, name, options)
-        try:
-            return _open_on(device, content, name, {**options, CAPTURING: "1"})
-        except BundleError as error:
+        if role == "decoder" and placement.has_graphs:
+            session = _open_capturing(device, content, name, options)
+        else:
             session = _open_on(device, content, name, options)
-            logger.warning("%s: steps are not captured as CUDA graphs: %s", name, error.__cause__)
-            return session
+        # Its stream is not to go before it does.
+        session._placement = placement
+        return session
 
 
 def captures(session: ort.InferenceSession) -> bool:
     """Whether runs of a session may be captured as CUDA graphs."""
     options = session.get_provider_options().get(PROVIDERS["cuda"], {})
     return bool(options.get(CAPTURING) == "1")
+
+
+def _open_capturing(device: str, content: bytes, name: str, options: dict[str, str]) -> ort.InferenceSession:
+    """With CUDA graphs, or else without."""
+    try:
+        return _open_on(device, content, name, {**options, CAPTURING: "1"})
+    except BundleError as error:
+        session = _open_on(device, content, name, options)
+        logger.warning("%s: steps are not captured as CUDA graphs: %s", name, error.__cause__)
+        return session
 
 
 def _open_on(device: str, content: bytes, name: str, options: dict[str, str]) -> ort.InferenceSession:

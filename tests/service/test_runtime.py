@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import gc
 from dataclasses import replace
 from pathlib import Path
 
 import onnxruntime as ort
 import pytest
 
+from service.api.server import Server
 from service.bundle.runtime import Runtime, captures
 from service.device.cuda import CudaDevice
 from service.device.device import Placement
 from service.errors import DeviceError, SettingsError
+from service.settings import load_settings
 from tests.service.device.fake_cuda import FakeCuda
 from tests.service.pretended_cuda import CPU, CUDA, Pretence, pretend
 
@@ -138,3 +141,23 @@ def test_a_decoder_that_cannot_be_captured_runs_without_and_says_why(
     assert not captures(runtime.open(DECODER.read_bytes(), "x/decoder.onnx", "decoder", runtime.place()))
     assert ["enable_cuda_graph" in told for told in pretence.told] == [True, False]
     assert "x/decoder.onnx: steps are not captured as CUDA graphs: not all nodes are CUDA's" in caplog.text
+
+
+def test_streams_live_as_long_as_sessions_that_use_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    cuda = pretend(monkeypatch, Pretence())
+    runtime = Runtime.start("cuda")
+    num_streams = len(cuda.streams)
+    session = runtime.open(ENCODER.read_bytes(), "x", "encoder", runtime.place())
+    gc.collect()
+    assert len(cuda.streams) == num_streams + 2
+    del session
+    gc.collect()
+    assert len(cuda.streams) == num_streams
+
+
+def test_the_service_is_told_by_its_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    pretend(monkeypatch, Pretence())
+    settings = load_settings(["--device", "cuda", "--cuda-graphs", "off", "--max-workspace-mebibytes", "7"], {})
+    runtime = Server(settings, "test").runtime
+    assert (runtime.device, runtime.is_required) == ("cuda", True)
+    assert (runtime.has_cuda_graphs, runtime.max_workspace_mebibytes) == (False, 7)
