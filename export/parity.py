@@ -180,8 +180,8 @@ def _is_same(
 def _is_same_beam(bundle: Bundle, reference: Seq2Seq[Any], source: Sequence[int], tolerance: Tolerance) -> bool:
     """Whether beam search finds the same best translation as PyTorch's slow one.
 
-    In lower precision it may part from it where two hypotheses are equally good, and end elsewhere; PyTorch must then give
-    every token of what it found the same log-probability: a row that continued another's state would show.
+    In lower precision it may part from it where two hypotheses are equally good, and end elsewhere; PyTorch must then
+    give every token of what it found the same log-probability: a row that continued another's state would show.
     """
     num_tokens = min(MAX_BEAM_TOKENS, bundle.manifest.limits.max_target_tokens)
     [found, *_] = run_engine(bundle, [source], DecodingOptions(num_tokens, beam_size=BEAM_SIZE))[0]

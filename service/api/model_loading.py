@@ -83,7 +83,7 @@ class ModelLoader:
         num_rows = reservation.num_rows
         try:
             runner, cache = await asyncio.to_thread(place_bundle, bundle, num_rows)
-        except (MemoryError, ValueError, DeviceError) as error:  # numpy's are of a state beyond all measure
+        except (MemoryError, ValueError, DeviceError) as error:  # numpy's of a state beyond all measure, and a GPU's
             raise BundleError(f"{place}: a KV cache of {num_rows} rows cannot be had: {error}") from None
         model = ServedModel(bundle, runner, cache, self.settings, self.metrics, lambda: on_failure(reservation))
         model.worker.start()
