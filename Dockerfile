@@ -107,10 +107,9 @@ COPY --from=cuda-packages /opt/seq2serve /opt/seq2serve
 COPY --from=models / /models
 COPY --from=code /opt/seq2serve /opt/seq2serve
 COPY --from=cuda-sbom /sbom /usr/share/sbom
-# For NVIDIA's container runtime: which devices, and of the driver CUDA and NVML. Without a GPU this image refuses to start
-# rather than to serve slowly.
-ENV SEQ2SERVE_DEVICE=cuda \
-    NVIDIA_VISIBLE_DEVICES=all \
+# For NVIDIA's container runtime: which devices, and of the driver CUDA and NVML. The service takes the GPU for what can run
+# there, which the bundled int8 translators cannot.
+ENV NVIDIA_VISIBLE_DEVICES=all \
     NVIDIA_DRIVER_CAPABILITIES=compute,utility
 
 FROM base AS cpu

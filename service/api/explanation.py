@@ -50,7 +50,8 @@ def explain(bundle: Bundle, source_ids: Sequence[int], target_ids: Sequence[int]
     inputs = _source(source_ids) | {
         "target_ids": np.array([[bundle.manifest.vocabulary.begin_id, *target_ids]], np.int64)
     }
-    outputs = bundle.explain.run(None, inputs)
+    with bundle.running():
+        outputs = bundle.explain.run(None, inputs)
     return Explanation(*(output[0] for output in outputs))
 
 
@@ -69,7 +70,8 @@ def explain_picture(
         "pixels": image.normalized([picture.pixels]),
         "target_ids": np.array([[bundle.manifest.vocabulary.begin_id, *target_ids]], np.int64),
     }
-    [cross_attention] = bundle.explain.run(["cross_attention"], inputs)
+    with bundle.running():
+        [cross_attention] = bundle.explain.run(["cross_attention"], inputs)
     weights: NDArray[np.float32] = cross_attention[0]
     return weights
 
@@ -82,7 +84,8 @@ def encode(bundle: Bundle, source_ids: Sequence[int]) -> NDArray[np.float32]:
     """
     arrays = {array.name: array for array in bundle.manifest.state if array.grows_with == SOURCE}
     parts = [np.zeros((len(source_ids), 0), np.float32)]
-    found = bundle.encoder.run(list(arrays), _source(source_ids)) if arrays else []
+    with bundle.running():
+        found = bundle.encoder.run(list(arrays), _source(source_ids)) if arrays else []
     for array, values in zip(arrays.values(), found, strict=True):
         axis = array.growing_axis
         assert axis is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -50,6 +51,10 @@ class Bundle:
     def device(self) -> str:
         """Where the graphs run: cpu or cuda."""
         return self.placement.device.name if self.placement else "cpu"
+
+    def running(self) -> AbstractContextManager[None]:
+        """Around a run of a graph that is not the engine's."""
+        return self.placement.gate.running() if self.placement else nullcontext()
 
     @property
     def source_tokenizer(self) -> Tokenizer:

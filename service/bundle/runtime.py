@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 
 import onnxruntime as ort
 
 from service.bundle.assignment import check_assignment
 from service.bundle.session_options import Role, cuda_options, session_options
+from service.device.capture_gate import CaptureGate
 from service.device.cuda import CudaDevice
 from service.device.device import Device, Placement
 from service.device.probe import missing_for_cuda
@@ -36,6 +37,8 @@ class Runtime:
     """Whether decoders on cuda are opened so that their steps can be captured."""
     max_workspace_mebibytes: int = Settings.max_workspace_mebibytes
     """What the intermediate results of each session on cuda may take."""
+    gate: CaptureGate = field(default_factory=CaptureGate)
+    """Between the bundles on cuda."""
 
     @classmethod
     def start(
@@ -76,7 +79,7 @@ class Runtime:
         if self.accelerator is None:
             return None
         device = self.accelerator
-        return Placement(device, device.stream(), device.stream(), self.has_cuda_graphs)
+        return Placement(device, device.stream(), device.stream(), self.has_cuda_graphs, self.gate)
 
     def open(self, content: bytes, name: str, role: Role, placement: Placement | None = None) -> ort.InferenceSession:
         """Load a graph.

@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from service.device.capture_gate import CaptureGate
 
 
 class Buffer(Protocol):
@@ -90,3 +92,5 @@ class Placement:
     decoder_stream: Stream
     has_graphs: bool
     """Whether steps of the decoder may be captured and replayed whole (CUDA graphs)."""
+    gate: CaptureGate = field(default_factory=CaptureGate)
+    """Shared by all that runs on the device."""

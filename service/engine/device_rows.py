@@ -16,6 +16,7 @@ import numpy as np
 import onnxruntime as ort
 
 from service.bundle.state_spec import DTYPES, ROWS, StateArray
+from service.device.capture_gate import CaptureGate
 from service.device.device import Buffer, Device, Placement, Stream
 from service.device.row_graphs import RowGraphs
 from service.engine.device_memory import ALIGNMENT, NUMBER, Uploads, constant, round_up
@@ -123,6 +124,7 @@ class RowMover:
 
     device: Device
     graphs: RowGraphs
+    gate: CaptureGate
     positions: Buffer
     """0, 1, 2, … as far as the longest row goes."""
     uploads: Uploads
@@ -146,14 +148,16 @@ class RowMover:
         vectors = {"rows": [row * shape.row_cells for row in rows], "members": members}
         binding = self._bind(self.graphs.place, pool, num_positions, vectors)
         binding.bind_input("values", self.device.name, 0, NUMBER, dimensions, values)
-        self.graphs.place.run_with_iobinding(binding, self.options)
+        with self.gate.running():
+            self.graphs.place.run_with_iobinding(binding, self.options)
 
     def move(self, pool: Pool, num_positions: int, origins: Sequence[int], rows: Sequence[int]) -> None:
         """Let each of `rows` become what its origin was before any of them changed, the first positions of it."""
         row_cells = pool.shape.row_cells
         vectors = {"rows": [row * row_cells for row in rows], "origins": [row * row_cells for row in origins]}
         binding = self._bind(self.graphs.move, pool, num_positions, vectors)
-        self.graphs.move.run_with_iobinding(binding, self.options)
+        with self.gate.running():
+            self.graphs.move.run_with_iobinding(binding, self.options)
 
     def _bind(
         self, session: ort.InferenceSession, pool: Pool, num_positions: int, vectors: Mapping[str, Sequence[int]]

@@ -59,7 +59,7 @@ class DeviceRunner:
         self._placement, self._store = placement, store
         self._buckets = buckets(store.max_rows)
         self._steps: dict[_Kind, _Step] = {}
-        self._graphs = StepGraphs(placement.has_graphs)
+        self._graphs = StepGraphs(placement.has_graphs, placement.gate)
         self._sources, self._encoded = PinnedArena(placement.device), Arena(placement.device)
         self._all_log_probs: Mirrored | None = None
         """(max_rows, V), shared by all steps that want the whole vocabulary."""
@@ -114,7 +114,8 @@ class DeviceRunner:
             for name in pool.names if pool.shape.is_from_encoder else ():
                 binding.bind_output(name, device, 0, self._store.dtype(name), shapes[name], address)
                 address += pool.encoded_stride(num_sources, num_positions)
-        self._encoder.run_with_iobinding(binding, self._encoder_options)
+        with self._placement.gate.running():
+            self._encoder.run_with_iobinding(binding, self._encoder_options)
         return EncodedBatch(num_sources, num_positions, values)
 
     def _run(self, kind: _Kind, num_rows: int, is_warm_up: bool = False) -> Candidates:

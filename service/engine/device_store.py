@@ -71,7 +71,7 @@ class DeviceStore:
         longest = max((pool.shape.capacity for pool in self.pools), default=1)
         positions = constant(device, np.arange(longest), stream)
         uploads = Uploads(device, stream, 8 * max_rows)
-        self._mover = RowMover(device, graphs, positions, uploads)
+        self._mover = RowMover(device, graphs, placement.gate, positions, uploads)
         self._mover.options.add_run_config_entry("disable_synchronize_execution_providers", "1")
         self._numbers, self.numbers = _numbers(placement.device, max_rows)
         self._writes: dict[int, Member] = {}

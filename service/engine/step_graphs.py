@@ -12,6 +12,8 @@ from collections.abc import Callable, Hashable
 
 import onnxruntime as ort
 
+from service.device.capture_gate import CaptureGate
+
 logger = logging.getLogger(__name__)
 
 BUCKETS = (1, 2, 4, 8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
@@ -34,15 +36,16 @@ def bucket_of(num_rows: int, steps: tuple[int, ...]) -> int:
 class StepGraphs:
     """Runs steps. ONNX Runtime captures a graph at the first run with its id, and replays it at every other."""
 
-    def __init__(self, is_enabled: bool) -> None:
-        """Without `is_enabled` every step launches its kernels."""
+    def __init__(self, is_enabled: bool, gate: CaptureGate) -> None:
+        """Without `is_enabled` every step launches its kernels; captures are alone behind the gate."""
         self._is_enabled = is_enabled
+        self._gate = gate
         self._kernels = _options(NO_GRAPH)
         self._graphs: dict[Hashable, ort.RunOptions] = {}
         self._num_steps: Counter[Hashable] = Counter()
 
     def run(self, kind: Hashable, step: Callable[[ort.RunOptions], None], is_warm_up: bool = False) -> str:
-        """Run a step, which may be run twice.
+        """Run a step; where it is captured first, twice.
 
         Args:
             kind: steps of one kind do the same work on the same memory.
@@ -52,24 +55,24 @@ class StepGraphs:
         Returns:
             How it ran, one of `service.engine_report.EXECUTIONS`.
         """
-        options = self._graphs.get(kind)
-        if options is None and self._is_due(kind, is_warm_up):
-            options = _options(str(len(self._graphs)))
-        if options is None:
-            step(self._kernels)
-            return "kernels"
-        try:
+        if kind not in self._graphs and self._is_due(kind, is_warm_up):
+            self._capture(kind, step)
+        options = self._graphs.get(kind, self._kernels)
+        with self._gate.running():
             step(options)
+        return "kernels" if options is self._kernels else "graph"
+
+    def _capture(self, kind: Hashable, step: Callable[[ort.RunOptions], None]) -> None:
+        options = _options(str(len(self._graphs)))
+        try:
+            with self._gate.capturing():
+                step(options)
         except Exception as error:  # onnxruntime has no common base class for its errors
-            if kind in self._graphs:
-                raise
             self._is_enabled = False
             self._graphs.clear()
             logger.warning("no CUDA graphs from now on, because a step cannot be captured: %s", error)
-            step(self._kernels)
-            return "kernels"
-        self._graphs[kind] = options
-        return "graph"
+        else:
+            self._graphs[kind] = options
 
     def _is_due(self, kind: Hashable, is_warm_up: bool) -> bool:
         if not self._is_enabled or len(self._graphs) >= MAX_GRAPHS:

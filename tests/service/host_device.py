@@ -81,7 +81,8 @@ def host_placement(device: HostDevice | None = None, has_graphs: bool = True) ->
 
 
 def row_graphs() -> RowGraphs:
-    return RowGraphs.open(Runtime.start("cpu").open)
+    runtime = Runtime.start("cpu")
+    return RowGraphs.open(lambda content, name: runtime.open(content, name, "rows"))
 
 
 def memory_at(address: int, shape: Sequence[int], dtype: np.dtype[Any]) -> NDArray[Any]:

@@ -5,6 +5,7 @@ import logging
 import onnxruntime as ort
 import pytest
 
+from service.device.capture_gate import CaptureGate
 from service.engine.step_graphs import BUCKETS, MAX_GRAPHS, MIN_STEPS, NO_GRAPH, StepGraphs, bucket_of, buckets
 
 
@@ -32,33 +33,33 @@ def test_rows_are_rounded_up_to_few_numbers() -> None:
 
 
 def test_a_warm_up_captures_at_once_and_later_steps_replay() -> None:
-    graphs, step = StepGraphs(is_enabled=True), Steps()
+    graphs, step = StepGraphs(True, CaptureGate()), Steps()
     assert [graphs.run("a", step, is_warm_up=True), graphs.run("b", step, is_warm_up=True)] == ["graph", "graph"]
     assert graphs.run("a", step) == "graph"
-    assert step.graphs == ["0", "1", "0"]
+    assert step.graphs == ["0", "0", "1", "1", "0"]
 
 
 def test_what_is_asked_for_often_is_captured_later() -> None:
-    graphs, step = StepGraphs(is_enabled=True), Steps()
+    graphs, step = StepGraphs(True, CaptureGate()), Steps()
     executions = [graphs.run("beam", step) for _ in range(MIN_STEPS + 2)]
     assert executions == ["kernels"] * MIN_STEPS + ["graph"] * 2
-    assert step.graphs == [NO_GRAPH] * MIN_STEPS + ["0", "0"]
+    assert step.graphs == [NO_GRAPH] * MIN_STEPS + ["0", "0", "0"]
 
 
 def test_without_graphs_every_step_launches_kernels() -> None:
-    graphs, step = StepGraphs(is_enabled=False), Steps()
+    graphs, step = StepGraphs(False, CaptureGate()), Steps()
     assert {graphs.run("a", step, is_warm_up=True) for _ in range(40)} == {"kernels"}
     assert set(step.graphs) == {NO_GRAPH}
 
 
 def test_what_cannot_be_captured_runs_and_nothing_is_captured_any_more(caplog: pytest.LogCaptureFixture) -> None:
-    graphs, step = StepGraphs(is_enabled=True), Steps()
+    graphs, step = StepGraphs(True, CaptureGate()), Steps()
     assert graphs.run("a", step, is_warm_up=True) == "graph"
     step.can_capture = False
     with caplog.at_level(logging.WARNING):
         assert graphs.run("b", step, is_warm_up=True) == "kernels"
     assert "not permitted when stream is capturing" in caplog.text
-    assert step.graphs == ["0", "1", NO_GRAPH]
+    assert step.graphs == ["0", "0", "1", NO_GRAPH]
     assert graphs.run("a", step) == "kernels"
 
 
@@ -66,7 +67,7 @@ def test_a_step_that_fails_without_a_graph_or_in_its_replay_fails() -> None:
     def broken(_: ort.RunOptions) -> None:
         raise RuntimeError("out of memory")
 
-    graphs = StepGraphs(is_enabled=True)
+    graphs = StepGraphs(True, CaptureGate())
     with pytest.raises(RuntimeError, match="out of memory"):
         graphs.run("a", broken)
     graphs.run("a", Steps(), is_warm_up=True)
@@ -75,7 +76,7 @@ def test_a_step_that_fails_without_a_graph_or_in_its_replay_fails() -> None:
 
 
 def test_there_are_never_too_many_graphs() -> None:
-    graphs, step = StepGraphs(is_enabled=True), Steps()
+    graphs, step = StepGraphs(True, CaptureGate()), Steps()
     executions = [graphs.run(kind, step, is_warm_up=True) for kind in range(MAX_GRAPHS + 3)]
     assert executions.count("graph") == MAX_GRAPHS
     assert executions[-3:] == ["kernels"] * 3
