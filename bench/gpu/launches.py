@@ -1,8 +1,8 @@
 """How much of a step's wall time the device is not computing: kernels being launched, the host preparing and waiting.
 
 PyTorch's profiler records, through CUPTI, every kernel and copy of the process on the device, ONNX Runtime's too, and
-those of CUDA graphs one by one. The time in which at least one of them runs is the device's. The profiler slows launches
-but not kernels, so the wall time that it is taken from is that of steps without it.
+those of CUDA graphs one by one. The time in which at least one of them runs is the device's. The profiler slows
+launches but not kernels, so the wall time that it is taken from is that of steps without it.
 """
 
 from __future__ import annotations
