@@ -84,7 +84,7 @@ class Ceilings:
         return cls(_moved_rate(machine, num_bytes), _product_rate(machine, size, dtype))
 
     def __str__(self) -> str:
-        return f"{self.bytes_per_second / 1e9:.0f} GB/s, {self.flops_per_second / 1e12:.2f} TFLOP/s"
+        return f"{self.bytes_per_second / 1e9:.3g} GB/s, {self.flops_per_second / 1e12:.3g} TFLOP/s"
 
 
 def _moved_rate(machine: Machine, num_bytes: int) -> float:

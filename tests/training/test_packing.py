@@ -7,12 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch._dynamo.testing import CompileCounter
 
 from tests.export.test_export import make_checkpoint, random_sources
 from training.attention import attention
 from training.data import BatchStream, PackedBatch, ParallelData
 from training.errors import TrainingError
 from training.loss import sequence_loss
+from training.model_settings import TransformerSettings
 from training.packing import PackedMask, Packing
 from training.recipe import DataSettings, load_recipe, parse_recipe
 from training.trainer import Trainer
@@ -86,6 +88,24 @@ def test_the_flash_kernel_is_asked_for_where_there_may_be_a_gpu(is_causal: bool)
     assert context.shape == query.shape
     assert query.grad is not None
     assert query.grad.shape == query.shape
+
+
+def test_packed_shapes_of_any_size_are_compiled_once() -> None:
+    settings = TransformerSettings(
+        num_encoder_layers=1, num_decoder_layers=1, model_size=32, feed_forward_size=32, num_heads=4
+    )
+    with torch.device("meta"):
+        model = Transformer(settings, 100, 100, 65, is_vocabulary_shared=True).bfloat16()
+    counter = CompileCounter()
+    model.compile(dynamic=True, fullgraph=True, backend=counter)
+    for source_lengths, target_lengths in (([4, 9, 2], [5, 5, 60]), ([30, 3], [2, 2]), ([8, 8, 8, 8], [7, 6, 5, 4])):
+        ids = [
+            torch.zeros(1, sum(lengths), dtype=torch.long, device="meta")
+            for lengths in (source_lengths, target_lengths)
+        ]
+        packings = [Packing.of(lengths).to(torch.device("meta")) for lengths in (source_lengths, target_lengths)]
+        model(ids[0], packings[0], ids[1], packings[1]).sum().backward()
+    assert counter.frame_count == 1
 
 
 def test_a_recipe_chooses_packed_batches(tmp_path: Path) -> None:
