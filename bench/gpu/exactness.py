@@ -65,15 +65,18 @@ def make_jobs(subject: Subject, number: int) -> list[Job]:
 def check(machine: Machine, subject: Subject, directory: Path, jobs: Sequence[Job], bound: float) -> dict[str, Any]:
     """Every composition, greedy and with beams, against PyTorch and against the engine's own answers alone."""
     exact = Reference(subject.checkpoint, machine.device, torch.float32)
-    alike = exact if machine.dtype == torch.float32 else Reference(subject.checkpoint, machine.device, machine.dtype)
+    references = {"PyTorch float32": exact}
+    if machine.precision != "float32":
+        name = f"PyTorch {machine.precision}"
+        references[name] = Reference(subject.checkpoint, machine.device, machine.dtype)
     bundle = open_bundle(directory, machine)
     beams = [Job(job.source, DecodingOptions(job.decoding.max_target_tokens, beam_size=BEAM_SIZE)) for job in jobs]
     engine = PlacedEngine(bundle, 64 * BEAM_SIZE)
     greedy = {name: compose(engine, jobs) for name, compose in COMPOSITIONS.items()}
     reordered = {name: compose(engine, beams) for name, compose in COMPOSITIONS.items()}
     verdicts = [
-        *_judge_greedy(exact, alike, jobs, greedy, bound),
-        *_judge_beams(exact, alike, beams, reordered, bound),
+        *_judge_greedy(references, exact, jobs, greedy, bound),
+        *_judge_beams(references, beams, reordered, bound),
     ]
     differences = {
         "greedy": max(largest_difference(exact, jobs, found) for found in greedy.values()),
@@ -94,16 +97,19 @@ def check(machine: Machine, subject: Subject, directory: Path, jobs: Sequence[Jo
     return {"verdicts": [vars(verdict) for verdict in verdicts], "differences": differences, "failures": failures}
 
 
+References = dict[str, Reference]
 Found = dict[str, list[Translation]]
 """By composition."""
 
 
-def _judge_greedy(exact: Reference, alike: Reference, jobs: Sequence[Job], found: Found, bound: float) -> list[Verdict]:
+def _judge_greedy(
+    references: References, exact: Reference, jobs: Sequence[Job], found: Found, bound: float
+) -> list[Verdict]:
     texts = {name: [translation.token_ids for translation in translations] for name, translations in found.items()}
-    expected = {"PyTorch float32": exact.greedy(jobs), "PyTorch, the same precision": alike.greedy(jobs)}
     compare = partial(compare_greedy, reference=exact, jobs=jobs, bound=bound)
     verdicts = [
-        compare(f"greedy alone, {name}", expected=answers, found=texts["alone"]) for name, answers in expected.items()
+        compare(f"greedy alone, {name}", expected=reference.greedy(jobs), found=texts["alone"])
+        for name, reference in references.items()
     ]
     return verdicts + [
         compare(f"greedy {name}, alone", expected=texts["alone"], found=texts[name])
@@ -112,7 +118,7 @@ def _judge_greedy(exact: Reference, alike: Reference, jobs: Sequence[Job], found
     ]
 
 
-def _judge_beams(exact: Reference, alike: Reference, jobs: Sequence[Job], found: Found, bound: float) -> list[Verdict]:
+def _judge_beams(references: References, jobs: Sequence[Job], found: Found, bound: float) -> list[Verdict]:
     scored = {
         name: [(translation.token_ids, translation.score) for translation in translations]
         for name, translations in found.items()
@@ -124,7 +130,7 @@ def _judge_beams(exact: Reference, alike: Reference, jobs: Sequence[Job], found:
             scored["alone"],
             bound,
         )
-        for name, reference in (("PyTorch float32", exact), ("PyTorch, the same precision", alike))
+        for name, reference in references.items()
     ]
     return verdicts + [
         compare_beams(f"beam {BEAM_SIZE} {name}, alone", scored["alone"], scored[name], bound)

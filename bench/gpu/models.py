@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 from bench.gpu.machine import Machine
@@ -54,7 +55,10 @@ class Models:
 
     def trained(self) -> Subject | None:
         """The checkpoint that was given."""
-        return None if self.checkpoint is None else trained(self.checkpoint, self.directory / "trained")
+        if self.checkpoint is None:
+            return None
+        digest = hashlib.sha256(self.checkpoint.read_bytes()).hexdigest()
+        return trained(self.checkpoint, self.directory / f"trained-{digest[:12]}")
 
     def bundle(self, subject: Subject, precision: str = "") -> Path:
         """A model as the engine reads it; the machine's precision where none is named."""
