@@ -25,6 +25,7 @@ from bench.gpu.report import CheckFailedError
 from bench.gpu.training import lengths, synthetic_pairs
 from service.engine.kv_cache import KVCache
 from service.request import DecodingOptions
+from tests.export.test_export import WORDS, make_checkpoint
 from training.model_settings import TransformerSettings
 from training.recipe import load_recipe
 from training.transformer import Transformer
@@ -194,6 +195,19 @@ def test_training_runs_padded_and_packed(tmp_path: Path) -> None:
     assert (padded["is_packed"], packed["is_packed"]) == (False, True)
     assert padded["flops_per_second"] > 0
     assert any("scaled_dot_product_attention" in name for name in packed["attention"])
+
+
+def test_a_checkpoint_is_compared_and_its_translations_scored(tmp_path: Path) -> None:
+    checkpoint = make_checkpoint(8, num_encoder_layers=1, num_decoder_layers=1, model_size=32, num_heads=4)
+    checkpoint.save(tmp_path / "best.pt")
+    texts = [f"{' '.join(WORDS[start : start + 3])}\n" for start in range(0, 12, 3)]
+    for name in ("source", "reference"):
+        (tmp_path / name).write_text("".join(texts))
+    arguments = ["--device", "cpu", "--tiny", "--work", str(tmp_path), "--checkpoint", str(tmp_path / "best.pt")]
+    arguments += ["--parts", "quality", "--test", str(tmp_path / "source"), str(tmp_path / "reference")]
+    assert suite.main([*arguments, "--json", str(tmp_path / "figures.json")]) == 0
+    scores = json.loads((tmp_path / "figures.json").read_text())["quality"]["cpu float32"]
+    assert set(scores) == {"bleu", "chrf"}
 
 
 def test_a_part_that_fails_is_told_and_the_others_go_on(
