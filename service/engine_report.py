@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+EXECUTIONS = ("kernels", "graph")
+"""How a step of the decoder may run: kernel by kernel, or as one CUDA graph that was captured before."""
+
 
 @dataclass(frozen=True, slots=True)
 class StepReport:
@@ -14,8 +17,11 @@ class StepReport:
     num_source_tokens: int = 0
     num_padding_tokens: int = 0
     encode_seconds: float = 0.0
+    """Until the runner's `encode` returned; one that encodes beside steps is not done by then."""
     num_rows: int = 0
     decode_seconds: float = 0.0
+    execution: str = ""
+    """How the decoder ran; empty where it did not, or failed."""
     num_following: int = 0
     """Requests for which this step's token followed one of the step before."""
     gap_seconds: float = 0.0

@@ -133,6 +133,8 @@ class Timing:
     arrival: float
     admitted: float
     encoded: float
+    """When it got its row. An encoder that runs beside steps of the decoder had the time of a step until then; where no
+    row ran it has only begun, and the first step waits for the rest."""
     first_token: float
     finished: float
 

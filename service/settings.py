@@ -45,12 +45,16 @@ class Settings:
     )
 
     device: str = _setting(
-        "auto", "where models run; auto: cuda where this onnxruntime has it", ("auto", "cpu", "cuda")
+        "auto", "where models run; auto: cuda where nothing is missing for it, else cpu", ("auto", "cpu", "cuda")
     )
+    cuda_graphs: str = _setting("on", "whether steps on cuda are captured and replayed whole", ("on", "off"))
     num_threads: int = _setting(0, "threads of the model; 0: one for each core this process may use")
     max_rows: int = _setting(64, "hypotheses decoded together, for each model", minimum=1)
     max_cache_mebibytes: int = _setting(0, "memory of each model's KV cache, by fewer rows; 0: what max_rows needs")
     max_memory_mebibytes: int = _setting(0, "weights and KV caches of all models together, by fewer rows; 0: no limit")
+    max_workspace_mebibytes: int = _setting(
+        2048, "memory for intermediate results on cuda, for each of a model's three graphs", minimum=1
+    )
     max_beam_size: int = _setting(8, "hypotheses of one sentence, at most max_rows", minimum=1)
     max_waiting: int = _setting(1024, "sentences that may wait, for each model; more are refused", minimum=1)
     max_explain_runs: int = _setting(

@@ -23,7 +23,7 @@ from bench.gpu.models import TINY, Models
 from bench.gpu.reference import Reference, first_difference
 from bench.gpu.report import CheckFailedError
 from bench.gpu.training import lengths, synthetic_pairs
-from service.engine.kv_cache import KVCache
+from service.engine.state_store import HostStore
 from service.request import DecodingOptions
 from tests.export.test_export import WORDS, make_checkpoint
 from training.model_settings import TransformerSettings
@@ -115,7 +115,7 @@ def test_the_engine_is_exact(models: Models, capsys: pytest.CaptureFixture[str])
 
 
 def test_a_cache_that_forgets_to_reorder_is_found(models: Models, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(KVCache, "_copy_arrays", lambda *_: None)
+    monkeypatch.setattr(HostStore, "copy", lambda *_: None)
     with pytest.raises(CheckFailedError, match="log-probabilities of beams differ"):
         exactness(CPU, models, num_sentences=4)
 

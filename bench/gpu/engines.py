@@ -12,8 +12,7 @@ from bench.gpu.machine import Machine
 from service.bundle.bundle import Bundle
 from service.bundle.runtime import Runtime
 from service.engine.engine import Engine
-from service.engine.kv_cache import KVCache
-from service.engine.runner import OnnxRunner, Runner
+from service.engine.placed import place_bundle
 from service.engine.scheduler import Scheduler
 from service.request import DecodingOptions, FailedEvent, FinishedEvent, Request, Translation
 
@@ -24,21 +23,14 @@ BYSTANDER_SHARE, CANCELLED_SHARE = 0.2, 0.1
 
 def open_bundle(directory: Path, machine: Machine, has_graphs: bool = True) -> Bundle:
     """A bundle on the machine's device, its steps replayed as CUDA graphs or launched kernel by kernel."""
-    del has_graphs  # service.bundle.runtime has no such setting yet
-    return Bundle.load(directory, Runtime.start(machine.device))
-
-
-def place(bundle: Bundle, num_rows: int) -> tuple[Runner, KVCache]:
-    """Compute and state for so many rows."""
-    runner, limits = OnnxRunner(bundle), bundle.manifest.limits
-    return runner, KVCache(runner.spec, num_rows, limits.max_source_tokens, limits.max_target_tokens + 1)
+    return Bundle.load(directory, Runtime.start(machine.device, has_cuda_graphs=has_graphs))
 
 
 class PlacedEngine:
     """The engine that serves, with what it stands on at hand."""
 
     def __init__(self, bundle: Bundle, num_rows: int) -> None:
-        self.runner, self.cache = place(bundle, num_rows)
+        self.runner, self.cache = place_bundle(bundle, num_rows)
         self.engine = Engine(self.runner, self.cache, Scheduler(10**6, MAX_ENCODER_TOKENS))
         self._num_submitted = 0
 

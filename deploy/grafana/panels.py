@@ -72,10 +72,10 @@ def number(title: str, unit: str, description: str, expression: str, limit: Limi
     return Panel(title, unit, description, (Query(expression),), "number", 3, limit)
 
 
-def latency(title: str, metric: str, description: str, labels: str = MODEL) -> Panel:
+def latency(title: str, metric: str, description: str, labels: str = MODEL, width: int = 8) -> Panel:
     """Quantiles of a histogram in seconds: of all its series together, for quantiles cannot be averaged."""
     queries = (Query(quantile(share, metric, labels), name) for name, share in QUANTILES.items())
-    return lines(title, "s", description, *queries)
+    return lines(title, "s", description, *queries, width=width)
 
 
 def rate(metric: str, labels: str, by: str) -> str:

@@ -116,11 +116,20 @@ LATENCY = Row(
             "s",
             "One run of the encoder, or one token for all rows.",
             Query(quantile(0.95, "seq2serve_step_duration_seconds", MODEL, "model, phase"), "{{model}} {{phase}}"),
+            width=6,
+        ),
+        stacked(
+            "Steps by execution",
+            "suffix: steps/s",
+            "Of the decoder: kernel by kernel, or as one captured CUDA graph. On the CPU all are kernels.",
+            Query(rate("seq2serve_steps_total", MODEL, "model, execution"), "{{model}} {{execution}}"),
+            width=6,
         ),
         latency(
             "Scores, attention, alignments",
             "seq2serve_explain_duration_seconds",
             "Runs of explain.onnx, the wait before them left out.",
+            width=6,
         ),
         lines(
             "Sentence by model, p99",
@@ -129,6 +138,7 @@ LATENCY = Row(
             Query(
                 'seq2serve:e2e_request_latency_seconds:quantile_rate5m{quantile="0.99",model=~"$model"}', "{{model}}"
             ),
+            width=6,
         ),
     ),
 )

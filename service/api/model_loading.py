@@ -14,7 +14,8 @@ from service.api.warm_up import WarmUp, warm_up
 from service.bundle.bundle import Bundle
 from service.bundle.manifest import Manifest
 from service.bundle.runtime import Runtime
-from service.errors import BundleError
+from service.engine.placed import place_bundle
+from service.errors import BundleError, DeviceError
 from service.metrics.families import Metrics
 from service.settings import Settings
 
@@ -81,9 +82,10 @@ class ModelLoader:
         bundle = await asyncio.to_thread(Bundle.open, place, manifest, self.runtime)
         num_rows = reservation.num_rows
         try:
-            model = ServedModel(bundle, num_rows, self.settings, self.metrics, lambda: on_failure(reservation))
-        except (MemoryError, ValueError) as error:  # numpy's, of a state beyond all measure
+            runner, cache = await asyncio.to_thread(place_bundle, bundle, num_rows)
+        except (MemoryError, ValueError, DeviceError) as error:  # numpy's of a state beyond all measure, and a GPU's
             raise BundleError(f"{place}: a KV cache of {num_rows} rows cannot be had: {error}") from None
+        model = ServedModel(bundle, runner, cache, self.settings, self.metrics, lambda: on_failure(reservation))
         model.worker.start()
         try:
             warm = await warm_up(model)

@@ -61,7 +61,6 @@ class ModelManager:
         """
         self.models = models
         self._settings = settings
-        self._runtime = runtime
         self._metrics = metrics
         self._on_change = on_change
         self._on_failure = on_failure
@@ -244,7 +243,7 @@ class ModelManager:
         for old in replaced:
             self._withdraw(old)
         self._served[fresh.name] = fresh
-        show_version(self._metrics, fresh.model, self._runtime.device)
+        show_version(self._metrics, fresh.model)
         how = f"swapped {replaced[0].title} for" if replaced else "loaded"
         logger.info("%s %s in %.1f s: %s", how, fresh.title, fresh.seconds, fresh.size)
 
@@ -266,7 +265,7 @@ class ModelManager:
         if self.models.find(loaded.name) is loaded.model:
             self.models.remove(loaded.name)
         loaded.model.retire()
-        hide_version(self._metrics, loaded.model, self._runtime.device)
+        hide_version(self._metrics, loaded.model)
         self._retiring[loaded] = asyncio.create_task(self._let_go(loaded), context=Context())
 
     async def _let_go(self, loaded: LoadedModel) -> None:

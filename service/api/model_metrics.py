@@ -7,17 +7,17 @@ from service.bundle.runtime import PROVIDERS
 from service.metrics.families import Metrics
 
 
-def show_version(metrics: Metrics, model: ServedModel, device: str) -> None:
+def show_version(metrics: Metrics, model: ServedModel) -> None:
     """Tell which version of a model is served."""
-    metrics.model_info.labels(*_labels(model, device)).set(1)
+    metrics.model_info.labels(*_labels(model)).set(1)
     metrics.model_load.labels(model.manifest.name).set(model.bundle.load_seconds)
 
 
-def hide_version(metrics: Metrics, model: ServedModel, device: str) -> None:
+def hide_version(metrics: Metrics, model: ServedModel) -> None:
     """It is served no more."""
-    metrics.model_info.remove(*_labels(model, device))
+    metrics.model_info.remove(*_labels(model))
 
 
-def _labels(model: ServedModel, device: str) -> tuple[str, ...]:
+def _labels(model: ServedModel) -> tuple[str, ...]:
     manifest = model.manifest
-    return manifest.name, manifest.version, manifest.precision, PROVIDERS[device], manifest.sha256
+    return manifest.name, manifest.version, manifest.precision, PROVIDERS[model.bundle.device], manifest.sha256

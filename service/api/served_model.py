@@ -24,7 +24,7 @@ from service.bundle.manifest import LanguagePair
 from service.bundle.tokenizer import TextStream, Token
 from service.engine.engine import Engine
 from service.engine.kv_cache import KVCache
-from service.engine.runner import OnnxRunner
+from service.engine.runner import Runner
 from service.engine.scheduler import Scheduler
 from service.engine.worker import Worker
 from service.errors import InvalidRequestError
@@ -41,19 +41,22 @@ class ServedModel:
     """One bundle, its engine and its worker."""
 
     def __init__(
-        self, bundle: Bundle, num_rows: int, settings: Settings, metrics: Metrics, on_failure: Callable[[], None]
+        self,
+        bundle: Bundle,
+        runner: Runner,
+        cache: KVCache,
+        settings: Settings,
+        metrics: Metrics,
+        on_failure: Callable[[], None],
     ) -> None:
-        """`num_rows`: of the KV cache. `on_failure` is called on the event loop if the engine dies."""
+        """`runner` and `cache`: the bundle's. `on_failure` is called on the event loop if the engine dies."""
         self.bundle = bundle
         self.manifest = bundle.manifest
         self.languages = bundle.manifest.pairs[0]
         """What this view of the model translates; see `translating`."""
-        limits = self.manifest.limits
-        cache = KVCache(self.manifest.state, num_rows, limits.max_source_tokens, limits.max_target_tokens + 1)
-        scheduler = Scheduler(settings.max_waiting, settings.max_encoder_tokens)
-        engine = Engine(OnnxRunner(bundle), cache, scheduler)
+        engine = Engine(runner, cache, Scheduler(settings.max_waiting, settings.max_encoder_tokens))
         self.num_cache_bytes = cache.num_bytes
-        self.max_target_tokens = limits.max_target_tokens - self.manifest.reads_images
+        self.max_target_tokens = self.manifest.limits.max_target_tokens - self.manifest.reads_images
         """That are shown: the tag of a caption's language is not."""
         self.max_rows = cache.max_rows
         self.max_beam_size = min(settings.max_beam_size, cache.max_rows)

@@ -78,7 +78,9 @@ class Server:
         """
         self._settings = settings
         self._metrics = Metrics(version)
-        self.runtime = Runtime.start(settings.device, settings.num_threads)
+        self.runtime = Runtime.start(
+            settings.device, settings.num_threads, settings.cuda_graphs == "on", settings.max_workspace_mebibytes
+        )
         access = Access.of(settings)
         self._check_ports(has_tls=server_credentials(settings) is not None)
         self._origins = origins_of(settings.http_allowed_origins)

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
 import onnxruntime as ort
 
+from service.bundle.assignment import AssignmentError
 from service.bundle.manifest import File, Manifest, load_manifest, read_file
-from service.bundle.runtime import Runtime
+from service.bundle.runtime import Runtime, captures
+from service.bundle.session_options import Role
 from service.bundle.tokenizer import Tokenizer
-from service.errors import BundleError
+from service.device.device import Placement
+from service.device.row_graphs import RowGraphs
+from service.errors import BundleError, DeviceError
+
+logger = logging.getLogger(__name__)
 
 STEP_INPUTS = frozenset({"token_ids", "positions", "source_lengths", "num_candidates"})
 TEXT_INPUTS = frozenset({"source_ids", "source_lengths"})
@@ -34,6 +41,15 @@ class Bundle:
     load_seconds: float
     tokenizer_of_source: Tokenizer | None = None
     """None where the model reads pictures."""
+    placement: Placement | None = None
+    """Where the graphs run; None: on the CPU."""
+    row_graphs: RowGraphs | None = None
+    """Where there is a placement."""
+
+    @property
+    def device(self) -> str:
+        """Where the graphs run: cpu or cuda."""
+        return self.placement.device.name if self.placement else "cpu"
 
     @property
     def source_tokenizer(self) -> Tokenizer:
@@ -52,27 +68,55 @@ class Bundle:
 
     @classmethod
     def open(cls, directory: Path, manifest: Manifest, runtime: Runtime) -> Bundle:
-        """The same where the manifest is read already."""
+        """The same where the manifest is read already.
+
+        On an accelerator that is not required, what cannot run there runs on the CPU, and the log says why.
+        """
+        try:
+            return cls._open(directory, manifest, runtime, runtime.place())
+        except DeviceError as error:
+            raise BundleError(f"{directory} cannot be placed on {runtime.device}: {error}") from error
+        except AssignmentError as error:
+            reason = f"{error}; its precision is {manifest.precision}"
+            if runtime.is_required:
+                raise BundleError(
+                    f"{reason}: export the checkpoint for the GPU, python -m export … --precision float16, or serve "
+                    "this bundle with --device cpu"
+                ) from error
+            logger.warning("%s is served on the CPU: %s", manifest.name, reason)
+        return cls._open(directory, manifest, runtime, None)
+
+    @classmethod
+    def _open(cls, directory: Path, manifest: Manifest, runtime: Runtime, placement: Placement | None) -> Bundle:
         started = time.perf_counter()
         files = manifest.files
 
         # Each file's bytes are let go before the next is read.
-        def graph(file: File) -> ort.InferenceSession:
-            return runtime.open(read_file(directory, file), str(directory / file.name))
+        def graph(file: File, role: Role) -> ort.InferenceSession:
+            return runtime.open(read_file(directory, file), str(directory / file.name), role, placement)
 
         def tokenizer(file: File) -> Tokenizer:
             return Tokenizer(read_file(directory, file), str(directory / file.name))
 
+        encoder, decoder = graph(files.encoder, "encoder"), graph(files.decoder, "decoder")
+        if placement is not None:
+            placement = replace(placement, has_graphs=captures(decoder))
         bundle = cls(
             manifest=manifest,
-            encoder=graph(files.encoder),
-            decoder=graph(files.decoder),
-            explain=graph(files.explain),
+            encoder=encoder,
+            decoder=decoder,
+            explain=graph(files.explain, "explain"),
             tokenizer_of_source=(
                 tokenizer(files.source_tokenizer) if isinstance(files.source_tokenizer, File) else None
             ),
             target_tokenizer=tokenizer(files.target_tokenizer),
             load_seconds=time.perf_counter() - started,
+            placement=placement,
+            row_graphs=(
+                RowGraphs.open(lambda content, name: runtime.open(content, name, "rows", placement))
+                if placement is not None
+                else None
+            ),
         )
         bundle.check(directory)
         return bundle

@@ -19,7 +19,7 @@ class Parity(Section, frozen=True):
     num_beams: NonNegative
     """Sentences decoded with both by beam search."""
     identical_beams: NonNegative
-    """How many had the same best translation, or in lower precision one of the same score."""
+    """How many had the same best translation, or in lower precision one whose tokens PyTorch finds as likely."""
     max_log_prob_difference: float
     """Largest difference of a token's log-probability under teacher forcing, in nats."""
     max_attention_difference: float

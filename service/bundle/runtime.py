@@ -2,79 +2,161 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from dataclasses import dataclass
 from functools import cache
 
 import onnxruntime as ort
 
-from service.errors import BundleError, SettingsError
+from service.bundle.assignment import check_assignment
+from service.bundle.session_options import Role, cuda_options, session_options
+from service.device.cuda import CudaDevice
+from service.device.device import Device, Placement
+from service.device.probe import missing_for_cuda
+from service.errors import BundleError, DeviceError, SettingsError
+from service.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+CAPTURING = "enable_cuda_graph"
 
 
 @dataclass(frozen=True)
 class Runtime:
     """Where and with how many threads sessions run."""
 
-    device: str
-    """cpu or cuda."""
     num_threads: int
+    accelerator: Device | None = None
+    """None: everything runs on the CPU."""
+    is_required: bool = False
+    """Whether a bundle that cannot run on the accelerator is refused, rather than run on the CPU."""
+    has_cuda_graphs: bool = True
+    """Whether decoders on cuda are opened so that their steps can be captured."""
+    max_workspace_mebibytes: int = Settings.max_workspace_mebibytes
+    """What the intermediate results of each session on cuda may take."""
 
     @classmethod
-    def start(cls, device: str = "auto", num_threads: int = 0) -> Runtime:
+    def start(
+        cls,
+        device: str = "auto",
+        num_threads: int = 0,
+        has_cuda_graphs: bool = True,
+        max_workspace_mebibytes: int = Settings.max_workspace_mebibytes,
+    ) -> Runtime:
         """Choose the device and make the process's thread pool; the first call decides its size.
 
         Args:
-            device: cpu, cuda, or auto: cuda where this onnxruntime has it, else cpu.
+            device: cpu, cuda, or auto: cuda where nothing is missing for it, else cpu.
             num_threads: of the pool that all sessions share, for two that spin fight for the cores; 0: one for each
                 core that this process may use.
+            has_cuda_graphs: whether decoders on cuda are opened so that their steps can be captured.
+            max_workspace_mebibytes: what the intermediate results of each session on cuda may take.
 
         Raises:
-            SettingsError: cuda is asked for and this onnxruntime cannot do it.
+            SettingsError: cuda is asked for and something is missing; the message says what.
         """
-        has_cuda = PROVIDERS["cuda"] in ort.get_available_providers()
-        if device == "cuda" and not has_cuda:
-            raise SettingsError("device cuda: this onnxruntime has no CUDA provider; install the extra seq2serve[cuda]")
-        chosen = ("cuda" if has_cuda else "cpu") if device == "auto" else device
-        if chosen == "cuda":
-            # CUDA and cuDNN that came as Python packages lie where the loader of libraries does not look.
-            ort.preload_dlls()
-        return cls(chosen, _start_thread_pool(num_threads or len(os.sched_getaffinity(0))))
+        is_required = device == "cuda"
+        accelerator = None if device == "cpu" else _open_cuda(is_required)
+        threads = _start_thread_pool(num_threads or len(os.sched_getaffinity(0)))
+        return cls(threads, accelerator, is_required, has_cuda_graphs, max_workspace_mebibytes)
 
-    def open(self, content: bytes, name: str) -> ort.InferenceSession:
+    @property
+    def device(self) -> str:
+        """Where bundles run that can: cpu or cuda."""
+        return self.accelerator.name if self.accelerator else "cpu"
+
+    def place(self) -> Placement | None:
+        """Room for one more bundle on the accelerator; None where there is none.
+
+        Raises:
+            DeviceError: it cannot be had.
+        """
+        if self.accelerator is None:
+            return None
+        device = self.accelerator
+        return Placement(device, device.stream(), device.stream(), self.has_cuda_graphs)
+
+    def open(self, content: bytes, name: str, role: Role, placement: Placement | None = None) -> ort.InferenceSession:
         """Load a graph.
 
         Args:
             content: of the file, verified: nothing is read from disk.
             name: for the message of an error.
+            role: what it is to its bundle. A decoder whose steps cannot be captured is opened without, and the log says
+                why; `captures` tells.
+            placement: of its bundle; None: it runs on the CPU.
 
         Raises:
+            AssignmentError: it is placed on an accelerator, and would run on the CPU where it is most expensive.
             BundleError: it is not a graph that this ONNX Runtime can run.
             SettingsError: the device cannot be used, which ONNX Runtime itself passes over.
         """
-        options = ort.SessionOptions()
-        options.use_per_session_threads = False
-        options.log_severity_level = 3
-        # It would remember a plan of memory for every shape, and no two batches have the same.
-        options.enable_mem_pattern = False
-        # Graphs are quantised as they should run; ONNX Runtime would move the quantisation about.
-        options.add_session_config_entry("session.disable_quant_qdq", "1")
-        # Weights outside of the graph would not be verified.
-        options.add_session_config_entry("session.model_external_initializers_file_folder_path", os.devnull)
-        try:
-            session = ort.InferenceSession(content, options, providers=[PROVIDERS[self.device]])
-        except Exception as error:  # onnxruntime has no common base class for its errors
-            raise BundleError(f"{name} cannot be loaded by onnxruntime {ort.__version__}: {error}") from error
-        if PROVIDERS[self.device] not in session.get_providers():
-            raise SettingsError(
-                f"device {self.device}: onnxruntime {ort.__version__} cannot use it here, and would run {name} on the "
-                "CPU; is there a GPU with a driver? --device cpu does without"
-            )
-        # It would keep the bytes for ever, to begin anew on another device.
-        session.disable_fallback()
-        session._model_bytes = None
+        device = placement.device.name if placement else "cpu"
+        if placement is None or device == "cpu":
+            return _open_on("cpu", content, name, {})
+        options = cuda_options(role, placement, self.max_workspace_mebibytes)
+        if role == "decoder" and placement.has_graphs:
+            session = _open_capturing(device, content, name, options)
+        else:
+            session = _open_on(device, content, name, options)
+        # Its stream is not to go before it does.
+        session._placement = placement
         return session
+
+
+def captures(session: ort.InferenceSession) -> bool:
+    """Whether runs of a session may be captured as CUDA graphs."""
+    options = session.get_provider_options().get(PROVIDERS["cuda"], {})
+    return bool(options.get(CAPTURING) == "1")
+
+
+def _open_capturing(device: str, content: bytes, name: str, options: dict[str, str]) -> ort.InferenceSession:
+    """With CUDA graphs, or else without."""
+    try:
+        return _open_on(device, content, name, {**options, CAPTURING: "1"})
+    except BundleError as error:
+        session = _open_on(device, content, name, options)
+        logger.warning("%s: steps are not captured as CUDA graphs: %s", name, error.__cause__)
+        return session
+
+
+def _open_on(device: str, content: bytes, name: str, options: dict[str, str]) -> ort.InferenceSession:
+    try:
+        session = ort.InferenceSession(
+            content,
+            session_options(is_placed=device != "cpu"),
+            providers=[(PROVIDERS[device], options)],
+            enable_fallback=False,  # it would print, and begin anew on another device or without our options
+        )
+    except Exception as error:  # onnxruntime has no common base class for its errors
+        raise BundleError(f"{name} cannot be loaded by onnxruntime {ort.__version__}: {error}") from error
+    if PROVIDERS[device] not in session.get_providers():
+        raise SettingsError(
+            f"device {device}: onnxruntime {ort.__version__} cannot use it here, and would run {name} on the "
+            "CPU; is there a GPU with a driver? --device cpu does without"
+        )
+    # It would keep the bytes for ever, to begin anew.
+    session._model_bytes = None
+    if device != "cpu":
+        check_assignment(session, name)
+    return session
+
+
+def _open_cuda(is_required: bool) -> Device | None:
+    """The GPU, or nothing where it is not required."""
+    missing = missing_for_cuda()
+    if not missing:
+        try:
+            return CudaDevice.open()
+        except DeviceError as error:
+            missing = str(error)
+    if is_required:
+        raise SettingsError(f"device cuda: {missing}")
+    if PROVIDERS["cuda"] in ort.get_available_providers():
+        logger.warning("models run on the CPU, for CUDA cannot be used: %s", missing)
+    return None
 
 
 @cache

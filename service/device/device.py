@@ -49,7 +49,7 @@ class Stream(Protocol):
 
 
 class Device(Protocol):
-    """One accelerator. Every method may raise DeviceError, which says what failed and, of memory, how much was asked."""
+    """One accelerator. Methods may raise DeviceError, which says what failed and, of memory, how much was asked for."""
 
     @property
     def name(self) -> str:

@@ -21,15 +21,16 @@ class EncodedSource:
 
     length: int
     """Source tokens, end of sentence included."""
-    state: Mapping[str, Array]
-    """By name, without the row axis; an axis over the source is at least `length` long."""
+    state: Any
+    """What the runner and the store of its rows agree on; on the host arrays by name, without the row axis, an axis
+    over the source at least `length` long."""
     num_padding: int = 0
     """Positions that the encoder computed for it beyond `length`."""
 
 
 @dataclass(frozen=True)
 class Batch:
-    """The running rows: views of the cache's buffers, so that a step can update them in place."""
+    """The running rows, as they lie in the store, so that a step can update them in place."""
 
     token_ids: Array
     """(n,) the last token of each row."""
@@ -37,8 +38,8 @@ class Batch:
     """(n,) its position in the target, from 0."""
     source_lengths: Array
     """(n,)."""
-    state: Mapping[str, Array]
-    """By name, shapes as the state spec says with n rows and full capacity."""
+    state: Mapping[str, Any]
+    """By name; on the host views, shapes as the state spec says with n rows and full capacity."""
 
     @property
     def num_rows(self) -> int:
@@ -56,6 +57,8 @@ class Candidates:
     """(n, k), natural logarithms."""
     all_log_probs: Array | None = None
     """(n, V), where a row's search asked for them."""
+    execution: str = "kernels"
+    """How the step ran; one of `service.engine_report.EXECUTIONS`."""
 
     @cached_property
     def id_lists(self) -> list[list[int]]:
@@ -68,3 +71,8 @@ class Candidates:
         """`log_probs`, as Python numbers."""
         lists: list[list[float]] = self.log_probs.tolist()
         return lists
+
+
+def offered(num_candidates: int) -> int:
+    """How many a step gives, the next of 1, 2, 3, 5, 9, 17, …: what searches ask for varies, and each is bound anew."""
+    return num_candidates if num_candidates <= 2 else 2 ** (num_candidates - 2).bit_length() + 1

@@ -5,35 +5,19 @@ from __future__ import annotations
 import time
 from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from service.engine.batch import Candidates, EncodedSource
-from service.engine.kv_cache import Continuation, KVCache, Row
+from service.engine.kv_cache import Continuation, KVCache
 from service.engine.runner import Runner
+from service.engine.running import Running, expired, failed, num_used
 from service.engine.scheduler import Scheduler
 from service.engine_report import EngineLoad, StepReport
-from service.errors import DeadlineExceededError, EngineError, InvalidRequestError, QueueFullError, is_over
-from service.request import Event, FailedEvent, FinishedEvent, Request, Timing, TokensEvent
+from service.errors import InvalidRequestError, QueueFullError, is_over
+from service.request import Event, Request
 from service.search.factory import build_search
-from service.search.hypothesis import Search
 
 NUM_RECENT_STEPS = 4
-
-
-@dataclass
-class Running:
-    """A request that is being translated, and its rows, one for each of its hypotheses."""
-
-    request: Request
-    search: Search
-    rows: list[Row]
-    admitted_seconds: float
-    encoded_seconds: float
-    first_token_seconds: float | None = None
-    num_told: int = 0
-    """Tokens that events have told."""
-    num_decoded: int = 0
-    """Tokens decoded in all its rows."""
 
 
 class Engine:
@@ -51,6 +35,8 @@ class Engine:
         self._scheduler = scheduler
         self._clock = clock
         self._running: dict[int, Running] = {}
+        self._arriving: dict[int, EncodedSource] = {}
+        """Of those in `_running` that have no row yet, what the encoder makes of their sources."""
         self._num_reserved_rows = 0
         self.last_step = StepReport()
         self.num_discarded: Counter[str] = Counter()
@@ -66,7 +52,7 @@ class Engine:
 
     @property
     def num_running(self) -> int:
-        """Requests that hold rows."""
+        """Requests that hold rows; those count for which rows are reserved."""
         return len(self._running)
 
     @property
@@ -125,18 +111,23 @@ class Engine:
         return True
 
     def step(self) -> list[Event]:
-        """Admit waiting requests, decode one token for every row, retire what is finished."""
+        """Admit waiting requests, decode one token for every row, retire what is finished.
+
+        Where the runner encodes beside steps, who is admitted while rows run gets rows when this step is over.
+        """
         events = self._expire()
         report = self._admit(events)
         num_rows = self._cache.num_rows
         if num_rows:
-            num_following = sum(running.first_token_seconds is not None for running in self._running.values())
+            stepping = [running for running in self._running.values() if running.rows]
+            num_following = sum(running.first_token_seconds is not None for running in stepping)
             before, started = self._last_retired, self._clock()
-            candidates = self._decode(events)
+            candidates = self._decode(stepping, events)
             report = replace(report, num_rows=num_rows, decode_seconds=self._clock() - started)
             if candidates is not None:
-                self._retire(candidates, events)
-                report = replace(report, num_following=num_following, gap_seconds=self._last_retired - before)
+                self._retire(stepping, candidates, events)
+                gap = self._last_retired - before
+                report = replace(report, execution=candidates.execution, num_following=num_following, gap_seconds=gap)
         self._remember(report)
         return events
 
@@ -144,6 +135,7 @@ class Engine:
         """Recount rows and queue; see `KVCache.check_integrity` and `Scheduler.check_integrity`."""
         self._cache.check_integrity({request_id: held.rows for request_id, held in self._running.items()})
         self._scheduler.check_integrity()
+        assert self._arriving.keys() == {request_id for request_id, held in self._running.items() if not held.rows}
         reserved = sum(held.request.decoding.num_rows for held in self._running.values())
         assert self._cache.num_rows <= self._num_reserved_rows == reserved <= self._cache.max_rows
 
@@ -151,12 +143,12 @@ class Engine:
         # What is not done when the next step ends is too late, so the step is not run for it. The shortest of the last
         # steps, for one that was held up says nothing of the next.
         now = self._clock() + min(self._recent_step_seconds, default=0.0)
-        events: list[Event] = [_expired(request) for request in self._scheduler.take_expired(now)]
+        events: list[Event] = [expired(request) for request in self._scheduler.take_expired(now)]
         for running in list(self._running.values()):
             deadline = running.request.deadline_seconds
             if deadline is not None and deadline <= now:
                 self._discard(running, "deadline")
-                events.append(_expired(running.request))
+                events.append(expired(running.request))
         return events
 
     def _remember(self, report: StepReport) -> None:
@@ -167,17 +159,23 @@ class Engine:
             self._num_last_encoded = report.num_encoded
 
     def _admit(self, events: list[Event]) -> StepReport:
+        self._open(events)  # who was encoded beside the step before
+        report = self._encode_waiting(events)
+        if not (self._runner.encodes_beside_steps and self._cache.num_rows):
+            self._open(events)
+        return report
+
+    def _encode_waiting(self, events: list[Event]) -> StepReport:
         started = self._clock()
         requests = self._scheduler.take(self._cache.max_rows - self._num_reserved_rows, started)
         encoded = self._encode(requests, events)
         if not encoded:
             return StepReport()
         now = self._clock()
-        vocabulary = self._runner.vocabulary
         for request, source in encoded:
-            row = self._cache.open(request.id, source, vocabulary.begin_id)
-            search = build_search(request.decoding, vocabulary.end_id)
-            self._running[request.id] = Running(request, search, [row], started, now)
+            search = build_search(request.decoding, self._runner.vocabulary.end_id)
+            self._running[request.id] = Running(request, search, started, now)
+            self._arriving[request.id] = source
             self._num_reserved_rows += request.decoding.num_rows
         return StepReport(
             num_encoded=len(encoded),
@@ -186,6 +184,18 @@ class Engine:
             encode_seconds=now - started,
         )
 
+    def _open(self, events: list[Event]) -> None:
+        now = self._clock()
+        arriving, self._arriving = self._arriving, {}
+        for request_id, source in arriving.items():
+            running = self._running[request_id]
+            try:
+                running.rows = [self._cache.open(request_id, source, self._runner.vocabulary.begin_id)]
+                running.encoded_seconds = now
+            except Exception as error:  # the state of others is whole
+                self._release(running)
+                events.append(failed(running.request, error))
+
     def _encode(self, requests: list[Request], events: list[Event]) -> list[tuple[Request, EncodedSource]]:
         if not requests:
             return []
@@ -193,41 +203,41 @@ class Engine:
             sources = self._runner.encode([request.source for request in requests])
         except Exception as error:  # whatever the model raises, the rest of the service goes on
             if len(requests) == 1:
-                events.append(FailedEvent(requests[0].id, _failure(error)))
+                events.append(failed(requests[0], error))
                 return []
             # One of them is to blame; the others are not.
             return [pair for request in requests for pair in self._encode([request], events)]
         return list(zip(requests, sources, strict=True))
 
-    def _decode(self, events: list[Event]) -> Candidates | None:
-        needs = [running.search.needs() for running in self._running.values()]
+    def _decode(self, stepping: list[Running], events: list[Event]) -> Candidates | None:
+        needs = [running.search.needs() for running in stepping]
         num_candidates = max(need.num_candidates for need in needs)
         try:
             return self._runner.step(self._cache.batch(), num_candidates, any(need.is_full for need in needs))
-        except Exception as error:  # the rows' state is unknown now, so all of them fail; waiting requests do not
-            for running in list(self._running.values()):
+        except Exception as error:  # the rows' state is unknown now, so all of them fail; who has none does not
+            for running in stepping:
                 self._discard(running, "failed")
-                events.append(FailedEvent(running.request.id, _failure(error)))
+                events.append(failed(running.request, error))
             return None
 
-    def _retire(self, candidates: Candidates, events: list[Event]) -> None:
+    def _retire(self, stepping: list[Running], candidates: Candidates, events: list[Event]) -> None:
         now = self._last_retired = self._clock()
         going_on: list[Running] = []
         continuations: list[Continuation] = []
-        for running in list(self._running.values()):
+        for running in stepping:
             if running.first_token_seconds is None:
                 running.first_token_seconds = now
             running.num_decoded += len(running.rows)
             parents, token_ids = running.search.advance(candidates, [row.index for row in running.rows])
             if running.request.is_streaming:
-                _tell(running, events)
+                events += running.news()
             if parents:
                 going_on.append(running)
                 continuations.append(Continuation(running.rows, parents, token_ids))
             else:
                 self._release(running)
-                finished = _finished(running, now)
-                self.num_discarded["beam"] += max(0, running.num_decoded - _num_used(finished))
+                finished = running.finished(now)
+                self.num_discarded["beam"] += max(0, running.num_decoded - num_used(finished))
                 events.append(finished)
         for running, rows in zip(going_on, self._cache.advance(continuations), strict=True):
             running.rows = rows
@@ -238,41 +248,6 @@ class Engine:
 
     def _release(self, running: Running) -> None:
         del self._running[running.request.id]
+        self._arriving.pop(running.request.id, None)
         self._num_reserved_rows -= running.request.decoding.num_rows
         self._cache.close(running.rows)
-
-
-def _tell(running: Running, events: list[Event]) -> None:
-    certain = running.search.certain()
-    if len(certain) > running.num_told:
-        events.append(TokensEvent(running.request.id, certain[running.num_told :]))
-        running.num_told = len(certain)
-
-
-def _finished(running: Running, now: float) -> FinishedEvent:
-    request = running.request
-    first_token = now if running.first_token_seconds is None else running.first_token_seconds
-    timing = Timing(
-        len(request.source),
-        request.arrival_seconds,
-        running.admitted_seconds,
-        running.encoded_seconds,
-        first_token,
-        now,
-    )
-    return FinishedEvent(request.id, running.search.results(), timing)
-
-
-def _num_used(event: FinishedEvent) -> int:
-    """Tokens of the translations, ends of sentence counted; those that translations share are counted in each."""
-    return sum(len(translation.token_log_probs) for translation in event.translations)
-
-
-def _expired(request: Request) -> FailedEvent:
-    return FailedEvent(request.id, DeadlineExceededError("the deadline passed before the translation was done"))
-
-
-def _failure(error: Exception) -> EngineError:
-    failure = EngineError("the model failed while running; see the server's log")
-    failure.__cause__ = error
-    return failure

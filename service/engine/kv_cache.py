@@ -1,4 +1,4 @@
-"""Where decoder state lives: one preallocated buffer per state array, one row per running hypothesis.
+"""Who holds which row of the decoder state, one for each running hypothesis, and when rows move.
 
 Running rows are dense while a step runs: rows 0 … n - 1 of every buffer are the batch, without a copy. Rows that retire
 leave holes, which new rows fill; what holes remain before a step, the last rows move into.
@@ -15,10 +15,8 @@ from typing import NamedTuple
 import numpy as np
 
 from service.bundle.state_spec import DTYPES, StateArray
-from service.engine.batch import Array, Batch, EncodedSource
-
-Layout = dict[int | None, list[Array]]
-"""Buffers by the number of axes between their rows and their growing axis; None where they do not grow."""
+from service.engine.batch import Batch, EncodedSource
+from service.engine.state_store import HostStore, Span, StateStore
 
 
 @dataclass(slots=True, eq=False)
@@ -39,30 +37,29 @@ class Continuation(NamedTuple):
 
 
 class KVCache:
-    """Buffers for `max_rows` rows and what each running row holds.
+    """`max_rows` rows and what each running row holds; a store has the memory.
 
     Attributes:
-        arrays: by state name, shape as the spec says with `max_rows` rows and full capacity.
         token_ids: (max_rows,) the last token of each row.
         positions: (max_rows,) its position in the target, from 0.
         source_lengths: (max_rows,).
     """
 
-    def __init__(self, spec: tuple[StateArray, ...], max_rows: int, source_capacity: int, target_capacity: int) -> None:
+    def __init__(
+        self,
+        spec: tuple[StateArray, ...],
+        max_rows: int,
+        source_capacity: int,
+        target_capacity: int,
+        store: StateStore | None = None,
+    ) -> None:
+        """`store`: memory for as many rows of that spec and these capacities; default: the host's."""
         self.spec = spec
         self.max_rows = max_rows
         self.source_capacity = source_capacity
         self.target_capacity = target_capacity
-        self.arrays: dict[str, Array] = {
-            # Written once, so that the memory is had now and not row by row: np.zeros only promises it.
-            array.name: np.full(array.buffer_shape(max_rows, source_capacity, target_capacity), 0, DTYPES[array.dtype])
-            for array in spec
-        }
-        self.token_ids = np.zeros(max_rows, np.int64)
-        self.positions = np.zeros(max_rows, np.int32)
-        self.source_lengths = np.zeros(max_rows, np.int32)
-        self._source_layout = self._layout("source")
-        self._hypothesis_layout = self._layout("hypothesis")
+        self.store = store or HostStore(spec, max_rows, source_capacity, target_capacity)
+        self.token_ids, self.positions, self.source_lengths = self.store.numbers
         self._history = np.zeros((max_rows, target_capacity), np.int64)
         """The tokens behind the values that a row holds, position by position."""
         self._rows: list[Row | None] = []
@@ -87,8 +84,8 @@ class KVCache:
 
     @property
     def num_bytes(self) -> int:
-        """Memory of all buffers."""
-        return sum(array.nbytes for array in self.arrays.values())
+        """Memory of all rows' state."""
+        return self.store.num_bytes
 
     def usage(self) -> dict[str, float]:
         """Positions held over all there is room for: `self` of targets, `cross` of sources. From any thread."""
@@ -104,14 +101,16 @@ class KVCache:
 
         Raises:
             ValueError: no row is free, or the source is longer than the buffers.
+            Exception: whatever reading the source's state raises; no row is taken then.
         """
         if not 0 < source.length <= self.source_capacity:
             raise ValueError(f"source of {source.length} tokens does not fit {self.source_capacity}")
         row = self._take(owner)
-        for array in self.spec:
-            if array.is_from_encoder:
-                filled = _prefix(array, source.length)
-                self.arrays[array.name][row.index][filled] = source.state[array.name][filled]
+        try:
+            self.store.write(row.index, source)
+        except Exception:
+            self.close([row])
+            raise
         self.token_ids[row.index] = self._history[row.index, 0] = begin_id
         self.positions[row.index] = 0
         self.source_lengths[row.index] = source.length
@@ -160,7 +159,7 @@ class KVCache:
                 self.token_ids[:num_rows],
                 self.positions[:num_rows],
                 self.source_lengths[:num_rows],
-                {name: array[:num_rows] for name, array in self.arrays.items()},
+                self.store.state(num_rows),
             )
         return self._batches[num_rows]
 
@@ -181,14 +180,6 @@ class KVCache:
             assert 0 <= position < self.target_capacity
             assert self._history[index, position] == self.token_ids[index]
             assert 0 < self.source_lengths[index] <= self.source_capacity
-
-    def _layout(self, owner: str) -> Layout:
-        layout: Layout = {}
-        for array in self.spec:
-            if array.owner == owner:
-                before = None if array.growing_axis is None else array.growing_axis - 1
-                layout.setdefault(before, []).append(self.arrays[array.name])
-        return layout
 
     def _take(self, owner: int) -> Row:
         if not self.num_free_rows:
@@ -232,20 +223,11 @@ class KVCache:
 
     def _copy_state(self, start: int, end: int, first: int, length: int, with_source: bool) -> None:
         """Copy a row, of what grows with the target only positions `first` … `length` - 1."""
-        if with_source:
-            self._copy_arrays(self._source_layout, start, end, 0, int(self.source_lengths[start]))
-        self._copy_arrays(self._hypothesis_layout, start, end, first, length)
+        source_length = int(self.source_lengths[start]) if with_source else None
+        self.store.copy(start, end, Span(first, length, source_length))
         self._history[end, first:length] = self._history[start, first:length]
         for numbers in (self.token_ids, self.positions, self.source_lengths):
             numbers[end] = numbers[start]
-
-    def _copy_arrays(self, layout: Layout, start: int, end: int, first: int, length: int) -> None:
-        positions = slice(first, length)
-        for before, buffers in layout.items():
-            tail = () if before is None else (slice(None),) * before + (positions,)
-            source, target = (start, *tail), (end, *tail)
-            for buffer in buffers:
-                buffer[target] = buffer[source]
 
     def _compact(self) -> None:
         while self._holes:
@@ -258,9 +240,3 @@ class KVCache:
             self._copy_state(last.index, hole, 0, int(self.positions[last.index]) + 1, with_source=True)
             last.index = hole
             self._rows[hole] = last
-
-
-def _prefix(array: StateArray, length: int) -> tuple[slice, ...]:
-    """Index of the first `length` positions of one row; everything where the array does not grow."""
-    axis = array.growing_axis
-    return () if axis is None else (slice(None),) * (axis - 1) + (slice(0, length),)

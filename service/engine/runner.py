@@ -12,7 +12,7 @@ import onnxruntime as ort
 from service.bundle.bundle import Bundle
 from service.bundle.manifest import VocabularySpec
 from service.bundle.state_spec import StateArray
-from service.engine.batch import Array, Batch, Candidates, EncodedSource
+from service.engine.batch import Array, Batch, Candidates, EncodedSource, offered
 from service.engine.sources import reader_of
 from service.request import Source
 
@@ -22,6 +22,9 @@ class Runner(Protocol):
 
     spec: tuple[StateArray, ...]
     vocabulary: VocabularySpec
+    encodes_beside_steps: bool
+    """Whether `encode` returns before the encoder is done, which then runs while `step` does. Who opens a row waits for
+    it, so the engine opens rows after the step. An error of the encoder may come as late as that."""
 
     def encode(self, sources: Sequence[Source]) -> list[EncodedSource]:
         """Encode sources together; padding never changes a result."""
@@ -52,6 +55,8 @@ class _Step:
 
 class OnnxRunner:
     """Runs a bundle with ONNX Runtime, state bound in place."""
+
+    encodes_beside_steps = False
 
     def __init__(self, bundle: Bundle) -> None:
         self.spec = bundle.manifest.state
@@ -84,7 +89,7 @@ class OnnxRunner:
 
     def step(self, batch: Batch, num_candidates: int, is_full: bool) -> Candidates:
         """See `Runner`."""
-        num_candidates = min(round_up(num_candidates), self.vocabulary.target_size)
+        num_candidates = min(offered(num_candidates), self.vocabulary.target_size)
         key = (batch.num_rows, num_candidates, is_full)
         step = self._steps.get(key)
         if step is None or step.batch is not batch:
@@ -130,11 +135,6 @@ class OnnxRunner:
             self._log_probs = np.empty((num_rows, self.vocabulary.target_size), np.float32)
             self._steps = {key: step for key, step in self._steps.items() if "log_probs" not in step.outputs}
         return self._log_probs[:num_rows]
-
-
-def round_up(num_candidates: int) -> int:
-    """The next of 1, 2, 3, 5, 9, 17, …: what searches ask for varies by row, and every number is bound anew."""
-    return num_candidates if num_candidates <= 2 else 2 ** (num_candidates - 2).bit_length() + 1
 
 
 def _bind_output(binding: ort.IOBinding, name: str, array: Array) -> None:

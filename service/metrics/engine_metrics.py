@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from service.engine_report import StepReport
+from service.engine_report import EXECUTIONS, StepReport
 from service.metrics.engine_gauges import Observed
 from service.metrics.families import Metrics
 from service.request import FinishedEvent
@@ -22,6 +22,7 @@ class EngineMetrics:
         self._encode_seconds, self._decode_seconds = (
             metrics.step_seconds.labels(model, phase) for phase in ("encode", "decode")
         )
+        self._steps = {execution: metrics.steps.labels(model, execution) for execution in EXECUTIONS}
         self._source_tokens = metrics.source_tokens.labels(model)
         self._target_tokens = metrics.target_tokens.labels(model)
         self._padding_tokens = metrics.padding_tokens.labels(model, "encode")
@@ -54,6 +55,8 @@ class EngineMetrics:
         if report.num_rows:
             self._decode_seconds.observe(report.decode_seconds)
             self._target_tokens.inc(report.num_rows)
+        if report.execution:
+            self._steps[report.execution].inc()
         if report.num_following:
             self._metrics.token_gaps.observe(self._model, report.gap_seconds, report.num_following)
 

@@ -108,6 +108,11 @@ class Metrics:
         self.step_seconds = self._histogram(
             "seq2serve_step_duration_seconds", "Duration of steps, by phase.", phase, STEP_BUCKETS
         )
+        self.steps = self._counter(
+            "seq2serve_steps",
+            "Steps of the decoder, by how they ran: as kernels or a CUDA graph.",
+            ("model", "execution"),
+        )
         self.source_tokens = self._counter("seq2serve_source_tokens", "Source tokens encoded.", model)
         self.target_tokens = self._counter("seq2serve_target_tokens", "Target tokens decoded, of all rows.", model)
         self.padding_tokens = self._counter("seq2serve_padding_tokens", "Padding computed, by phase.", phase)

@@ -28,6 +28,7 @@ RANGES = {
     "reqps": (0.0, 1e4),
     "short": (0.0, 1e4),
     "suffix: tokens/s": (0.0, 1e5),
+    "suffix: steps/s": (0.0, 1e5),
     "suffix: sentences/s": (0.0, 1e4),
     "suffix: messages/s": (0.0, 1e5),
     "suffix: cores": (0.0, 4.0),

@@ -162,7 +162,7 @@ def test_weights_are_stored_in_two_bytes_without_loss(tmp_path: Path) -> None:
 
 
 def _run(path: Path, inputs: torch.Tensor) -> np.ndarray:
-    session = Runtime.start("cpu").open(path.read_bytes(), str(path))
+    session = Runtime.start("cpu").open(path.read_bytes(), str(path), "explain")
     outputs: np.ndarray = session.run(None, {"inputs": inputs.numpy()})[0]
     return outputs
 

@@ -11,6 +11,7 @@ from opentelemetry.proto.collector.trace.v1 import trace_service_pb2_grpc
 
 from service.engine.runner import OnnxRunner
 from tests.service.collector import Collector
+from tests.service.toy import ToyRunner
 
 
 @pytest.fixture
@@ -25,6 +26,11 @@ def brake(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
 
     monkeypatch.setattr(OnnxRunner, "step", braked)
     return going
+
+
+@pytest.fixture(params=[False, True], ids=["encodes in turn", "encodes beside steps"])
+def toy_runner(request: pytest.FixtureRequest) -> ToyRunner:
+    return ToyRunner(encodes_beside_steps=request.param)
 
 
 @pytest.fixture

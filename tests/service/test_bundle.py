@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -102,9 +103,9 @@ def test_a_file_that_changes_after_it_was_verified_changes_nothing(
 ) -> None:
     original = Runtime.open
 
-    def overwrite_then_open(self: Runtime, content: bytes, name: str) -> object:
+    def overwrite_then_open(self: Runtime, content: bytes, name: str, *arguments: Any) -> object:
         Path(name).write_bytes(b"another")
-        return original(self, content, name)
+        return original(self, content, name, *arguments)
 
     monkeypatch.setattr(Runtime, "open", overwrite_then_open)
     assert Bundle.load(bundle, runtime).decoder.get_inputs()

@@ -17,15 +17,15 @@ from tests.service.engines import make_engine, request, run, translations
 from tests.service.toy import END, FIRST, ToyRunner, toy_translation
 
 
-def test_one_request_by_hand() -> None:
-    engine, _ = make_engine()
+def test_one_request_by_hand(toy_runner: ToyRunner) -> None:
+    engine, _ = make_engine(runner=toy_runner)
     engine.submit(request(7, [10, 20]))
     # 3 + 10 = 13; then 3 + (20 + 3 * 13) mod 50 = 3 + 9 = 12.
     assert translations(run(engine)) == {7: [13, 12]}
 
 
-def test_tokens_come_one_by_one_and_add_up() -> None:
-    engine, _ = make_engine()
+def test_tokens_come_one_by_one_and_add_up(toy_runner: ToyRunner) -> None:
+    engine, _ = make_engine(runner=toy_runner)
     engine.submit(request(1, [5, 6, 7], is_streaming=True))
     events = run(engine)
     streamed = [token for event in events if isinstance(event, TokensEvent) for token in event.token_ids]
@@ -37,18 +37,18 @@ def test_tokens_come_one_by_one_and_add_up() -> None:
     assert finished.translations[0].log_prob == pytest.approx(-0.4, abs=1e-5)
 
 
-def test_many_requests_of_mixed_length_share_few_rows() -> None:
+def test_many_requests_of_mixed_length_share_few_rows(toy_runner: ToyRunner) -> None:
     generator = random.Random(3)
     sources = [[generator.randrange(50) for _ in range(generator.randrange(1, 31))] for _ in range(100)]
-    engine, _ = make_engine(max_rows=8)
+    engine, _ = make_engine(max_rows=8, runner=toy_runner)
     for index, source in enumerate(sources):
         engine.submit(request(index, source))
     expected = {index: toy_translation([*source, END]) for index, source in enumerate(sources)}
     assert translations(run(engine)) == expected
 
 
-def test_a_short_request_does_not_wait_for_a_long_one() -> None:
-    engine, _ = make_engine(max_rows=2)
+def test_a_short_request_does_not_wait_for_a_long_one(toy_runner: ToyRunner) -> None:
+    engine, _ = make_engine(max_rows=2, runner=toy_runner)
     engine.submit(request(1, list(range(30))))
     engine.submit(request(2, [1]))
     engine.submit(request(3, [2]))
@@ -56,17 +56,16 @@ def test_a_short_request_does_not_wait_for_a_long_one() -> None:
     assert order == [2, 3, 1]
 
 
-def test_admission_keeps_the_order_of_arrival_and_the_token_budget() -> None:
-    runner = ToyRunner()
-    engine, _ = make_engine(max_rows=8, max_encoder_tokens=20, runner=runner)
+def test_admission_keeps_the_order_of_arrival_and_the_token_budget(toy_runner: ToyRunner) -> None:
+    engine, _ = make_engine(max_rows=8, max_encoder_tokens=20, runner=toy_runner)
     for index, length in enumerate([9, 9, 9, 1]):
         engine.submit(request(index, [1] * length))
     run(engine)
-    assert runner.encoded_batches == [[10, 10], [10, 2]]
+    assert toy_runner.encoded_batches == [[10, 10], [10, 2]]
 
 
-def test_a_full_queue_refuses_at_once_and_loses_nothing() -> None:
-    engine, _ = make_engine(max_waiting=2)
+def test_a_full_queue_refuses_at_once_and_loses_nothing(toy_runner: ToyRunner) -> None:
+    engine, _ = make_engine(max_waiting=2, runner=toy_runner)
     engine.submit(request(1, [1]))
     engine.submit(request(2, [2]))
     with pytest.raises(QueueFullError) as refused:
@@ -75,8 +74,8 @@ def test_a_full_queue_refuses_at_once_and_loses_nothing() -> None:
     assert translations(run(engine)).keys() == {1, 2}
 
 
-def test_cancelling_frees_the_row_at_once() -> None:
-    engine, _ = make_engine(max_rows=1)
+def test_cancelling_frees_the_row_at_once(toy_runner: ToyRunner) -> None:
+    engine, _ = make_engine(max_rows=1, runner=toy_runner)
     engine.submit(request(1, list(range(30))))
     engine.submit(request(2, [4]))
     engine.step()
@@ -88,8 +87,8 @@ def test_cancelling_frees_the_row_at_once() -> None:
     assert not engine.cancel(1)
 
 
-def test_deadlines_end_waiting_and_running_requests() -> None:
-    engine, clock = make_engine(max_rows=1)
+def test_deadlines_end_waiting_and_running_requests(toy_runner: ToyRunner) -> None:
+    engine, clock = make_engine(max_rows=1, runner=toy_runner)
     engine.submit(request(1, list(range(30)), deadline=5.0))
     engine.submit(request(2, [1], deadline=5.0))
     engine.submit(request(3, [2], deadline=50.0))
@@ -102,10 +101,9 @@ def test_deadlines_end_waiting_and_running_requests() -> None:
     assert translations(events) == {3: toy_translation([2, END])}
 
 
-def test_a_failing_encoder_spares_the_others() -> None:
-    runner = ToyRunner()
-    runner.fail_source = 49
-    engine, _ = make_engine(runner=runner)
+def test_a_failing_encoder_spares_the_others(toy_runner: ToyRunner) -> None:
+    toy_runner.fail_source = 49
+    engine, _ = make_engine(runner=toy_runner)
     engine.submit(request(1, [1]))
     engine.submit(request(2, [49]))
     engine.submit(request(3, [3]))
@@ -117,12 +115,37 @@ def test_a_failing_encoder_spares_the_others() -> None:
     assert translations(events).keys() == {1, 3}
 
 
-def test_a_failing_step_fails_its_rows_and_not_those_that_wait() -> None:
+def test_a_step_says_how_it_ran() -> None:
     runner = ToyRunner()
-    engine, _ = make_engine(max_rows=2, runner=runner)
+    engine, _ = make_engine(runner=runner)
+    engine.step()
+    assert engine.last_step.execution == ""
+    engine.submit(request(1, [1, 2, 3]))
+    engine.step()
+    assert engine.last_step.execution == "kernels"
+    runner.execution = "graph"
+    engine.step()
+    assert engine.last_step.execution == "graph"
+    runner.fail_next_step = True
+    engine.step()
+    assert engine.last_step.execution == ""
+    assert engine.last_step.num_rows == 1
+
+
+def test_a_source_that_no_row_holds_fails_alone(toy_runner: ToyRunner) -> None:
+    engine, _ = make_engine(runner=toy_runner)
+    for number, length in enumerate((2, 33, 3)):
+        engine.submit(request(number, [1] * length))
+    events = run(engine)
+    assert [event.request_id for event in events if isinstance(event, FailedEvent)] == [1]
+    assert translations(events) == {0: toy_translation([1, 1, END]), 2: toy_translation([1, 1, 1, END])}
+
+
+def test_a_failing_step_fails_its_rows_and_not_those_that_wait(toy_runner: ToyRunner) -> None:
+    engine, _ = make_engine(max_rows=2, runner=toy_runner)
     for index in range(4):
         engine.submit(request(index, [index + 1]))
-    runner.fail_next_step = True
+    toy_runner.fail_next_step = True
     events = run(engine)
     assert {event.request_id for event in events if isinstance(event, FailedEvent)} == {0, 1}
     assert translations(events) == {2: toy_translation([3, END]), 3: toy_translation([4, END])}
@@ -151,11 +174,11 @@ def test_the_translation_goes_on_from_a_prefix() -> None:
     assert translations(run(engine)) == {1: [40, 43]}
 
 
-def test_a_seed_reproduces_the_sample_whatever_else_runs() -> None:
+def test_a_seed_reproduces_the_sample_whatever_else_runs(toy_runner: ToyRunner) -> None:
     sampling = SamplingOptions(temperature=5.0, seed=11)
 
     def sampled(num_others: int) -> list[int]:
-        engine, _ = make_engine(max_rows=8)
+        engine, _ = make_engine(max_rows=8, runner=toy_runner)
         for index in range(num_others):
             engine.submit(request(100 + index, [index, index + 1]))
         engine.submit(request(1, [1, 2, 3, 4, 5], decoding=DecodingOptions(20, sampling=sampling)))

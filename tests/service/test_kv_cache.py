@@ -3,8 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from service.engine.batch import EncodedSource
+from service.engine.batch import Array, EncodedSource
 from service.engine.kv_cache import Continuation, KVCache, Row
+from service.engine.state_store import HostStore
 from tests.service.toy import BEGIN, SPEC
 
 
@@ -16,19 +17,24 @@ def make_cache(max_rows: int = 3) -> KVCache:
     return KVCache(SPEC, max_rows, source_capacity=4, target_capacity=6)
 
 
+def arrays(cache: KVCache) -> dict[str, Array]:
+    assert isinstance(cache.store, HostStore)
+    return cache.store.arrays
+
+
 def advance(cache: KVCache, rows: list[Row], parents: list[int], token_ids: list[int]) -> list[Row]:
     return cache.advance([Continuation(rows, parents, token_ids)])[0]
 
 
 def say(cache: KVCache, row: Row, token: int) -> Row:
     """One step of the row: what the model would store for its current token, then the next token."""
-    cache.arrays["history"][row.index, cache.positions[row.index], 0] = cache.token_ids[row.index]
-    cache.arrays["total"][row.index] += cache.token_ids[row.index]
+    arrays(cache)["history"][row.index, cache.positions[row.index], 0] = cache.token_ids[row.index]
+    arrays(cache)["total"][row.index] += cache.token_ids[row.index]
     return advance(cache, [row], [0], [token])[0]
 
 
 def history(cache: KVCache, row: Row) -> list[int]:
-    values: list[int] = cache.arrays["history"][row.index, : cache.positions[row.index], 0].tolist()
+    values: list[int] = arrays(cache)["history"][row.index, : cache.positions[row.index], 0].tolist()
     return values
 
 
@@ -42,6 +48,16 @@ def test_a_row_begins_with_its_source_and_the_begin_token() -> None:
     assert batch.source_lengths.tolist() == [2]
     assert batch.state["memory"][0, :2].tolist() == [5, 6]
     assert batch.state["total"].tolist() == [[2]]
+
+
+def test_a_source_that_cannot_be_read_takes_no_row() -> None:
+    cache = make_cache()
+    row = cache.open(1, source(5, 6), BEGIN)
+    with pytest.raises(KeyError):
+        cache.open(2, EncodedSource(2, {}), BEGIN)
+    cache.check_integrity({1: [row]})
+    assert cache.batch().num_rows == 1
+    assert cache.open(3, source(7), BEGIN).index == 1
 
 
 def test_the_last_row_moves_into_a_hole_with_all_it_holds() -> None:
@@ -93,15 +109,15 @@ def test_a_copy_writes_only_what_differs(monkeypatch: pytest.MonkeyPatch) -> Non
     rows = [say(cache, cache.open(1, source(5), BEGIN), 7)]
     rows = advance(cache, rows, [0, 0], [8, 9])
     rows = [say(cache, row, token) for row, token in zip(rows, (10, 11), strict=True)]
-    cache.arrays["memory"][1] = 77  # the source stays where it is: nobody writes here
-    cache.arrays["history"][1, 0] = 55  # shared by both, so not written either
+    arrays(cache)["memory"][1] = 77  # the source stays where it is: nobody writes here
+    arrays(cache)["history"][1, 0] = 55  # shared by both, so not written either
     copied = advance(cache, rows, [0, 0], [12, 13])
     assert copied[0] is rows[0]
     assert copied[1] is not rows[1] or copied[1].index == 1
-    assert cache.arrays["memory"][1, 0] == 77
-    assert cache.arrays["history"][1, 0] == 55
-    assert cache.arrays["history"][1, 1:3, 0].tolist() == cache.arrays["history"][0, 1:3, 0].tolist()
-    assert cache.arrays["total"][1] == cache.arrays["total"][0]
+    assert arrays(cache)["memory"][1, 0] == 77
+    assert arrays(cache)["history"][1, 0] == 55
+    assert arrays(cache)["history"][1, 1:3, 0].tolist() == arrays(cache)["history"][0, 1:3, 0].tolist()
+    assert arrays(cache)["total"][1] == arrays(cache)["total"][0]
     assert cache.batch().token_ids.tolist() == [12, 13]
 
 
@@ -120,7 +136,7 @@ def test_the_batch_is_a_view_of_the_buffers() -> None:
     cache = make_cache()
     cache.open(1, source(1), BEGIN)
     cache.batch().state["history"][0, 0] = 42
-    assert cache.arrays["history"][0, 0, 0] == 42
+    assert arrays(cache)["history"][0, 0, 0] == 42
     assert cache.batch() is cache.batch()
 
 

@@ -82,6 +82,20 @@ def test_discarded_tokens_are_counted_once() -> None:
     assert value("seq2serve_discarded_tokens_total", {"model": "m", "reason": "cancelled"}) == 2
 
 
+def test_steps_are_counted_by_how_they_ran() -> None:
+    metrics = Metrics("1")
+    engine = EngineMetrics(metrics, Idle("m"))
+    value = metrics.registry.get_sample_value
+    assert value("seq2serve_steps_total", {"model": "m", "execution": "graph"}) == 0
+    for execution in ("graph", "kernels", "graph"):
+        engine.observe_step(StepReport(num_rows=4, decode_seconds=0.01, execution=execution))
+    engine.observe_step(StepReport(num_encoded=1, num_source_tokens=3))
+    engine.observe_step(StepReport(num_rows=4, decode_seconds=0.01))  # failed
+    assert value("seq2serve_steps_total", {"model": "m", "execution": "graph"}) == 2
+    assert value("seq2serve_steps_total", {"model": "m", "execution": "kernels"}) == 1
+    assert value("seq2serve_step_duration_seconds_count", {"model": "m", "phase": "decode"}) == 4
+
+
 def test_latencies_carry_the_trace_they_come_from() -> None:
     metrics = Metrics("1")
     engine = EngineMetrics(metrics, Idle("m"))

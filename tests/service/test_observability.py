@@ -138,6 +138,10 @@ async def test_every_metric_moves(serve: Serve, brake: threading.Event) -> None:
     assert grown("seq2serve_request_failures_total", reason="DEADLINE_EXCEEDED") == 1
     for reason in ("beam", "cancelled", "deadline"):
         assert grown("seq2serve_discarded_tokens_total", reason=reason) > 0
+    assert grown("seq2serve_steps_total", execution="kernels") == grown(
+        "seq2serve_step_duration_seconds_count", phase="decode"
+    )
+    assert grown("seq2serve_steps_total", execution="graph") == 0
     assert total(during, "seq2serve_requests_running", model="exact") == 4
     assert total(during, "seq2serve_requests_waiting", model="exact", reason="rows") >= 5
     assert total(during, "seq2serve_kv_cache_usage_ratio", model="exact", pool="cross") > 0
@@ -167,6 +171,7 @@ def known_label_values() -> dict[str, set[str]]:
         "method": methods,
         "outcome": {"ok", "refused", "cancelled", "deadline", "failed"},
         "phase": {"encode", "decode"},
+        "execution": {"kernels", "graph"},
         "pool": {"self", "cross"},
         "finish_reason": {"end", "length"},
         "state": {"loading", "ready", "unloading", "failed"},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,7 +19,7 @@ from service.request import (
     SamplingOptions,
 )
 from tests.service.engines import make_engine, request, run
-from tests.service.toy import END, NUM_WORDS
+from tests.service.toy import END, NUM_WORDS, ToyRunner
 
 OPTIONS = st.sampled_from(
     [
@@ -40,11 +41,14 @@ def alone(source: list[int], options: DecodingOptions) -> Event:
     return run(engine)[-1]
 
 
+@pytest.mark.parametrize("encodes_beside_steps", [False, True])
 @settings(max_examples=60, deadline=None)
-@given(st.data())
-def test_random_traffic_never_mixes_rows(data: st.DataObject) -> None:
+@given(data=st.data())
+def test_random_traffic_never_mixes_rows(encodes_beside_steps: bool, data: st.DataObject) -> None:
     engine, clock = make_engine(
-        max_rows=data.draw(st.integers(4, 9)), max_encoder_tokens=data.draw(st.sampled_from([4, 16, 64]))
+        max_rows=data.draw(st.integers(4, 9)),
+        max_encoder_tokens=data.draw(st.sampled_from([4, 16, 64])),
+        runner=ToyRunner(encodes_beside_steps),
     )
     sent: dict[int, tuple[list[int], DecodingOptions]] = {}
     gone: set[int] = set()
@@ -84,9 +88,9 @@ def test_random_traffic_never_mixes_rows(data: st.DataObject) -> None:
     assert engine.num_running == engine.num_waiting == 0
 
 
-def test_thousands_of_steps_leave_nothing_behind() -> None:
+def test_thousands_of_steps_leave_nothing_behind(toy_runner: ToyRunner) -> None:
     generator = random.Random(1)
-    engine, clock = make_engine(max_rows=9, max_waiting=40)
+    engine, clock = make_engine(max_rows=9, max_waiting=40, runner=toy_runner)
     kinds = [DecodingOptions(20), DecodingOptions(20, beam_size=4), DecodingOptions(20, beam_size=8)]
     number, num_steps, ended = 0, 0, 0
     while num_steps < 4000 or engine.has_work:

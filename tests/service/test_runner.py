@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import random
 
-from service.engine.runner import round_up
+from service.engine.batch import offered
 from service.engine.sources import GROUP_TOKENS, MAX_PADDING, group_by_length
 
 
@@ -24,6 +24,6 @@ def test_few_short_sources_go_together() -> None:
 
 
 def test_few_numbers_of_candidates_are_bound() -> None:
-    rounded = [round_up(number) for number in range(1, 40)]
+    rounded = [offered(number) for number in range(1, 40)]
     assert all(up >= number for number, up in enumerate(rounded, start=1))
     assert sorted(set(rounded)) == [1, 2, 3, 5, 9, 17, 33, 65]

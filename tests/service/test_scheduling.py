@@ -19,8 +19,8 @@ from tests.service.engines import Clock, make_engine, request, run
 from tests.service.toy import END, ToyRunner
 
 
-def test_interactive_requests_pass_batch_requests_for_a_while() -> None:
-    engine, _ = make_engine(max_rows=1)
+def test_interactive_requests_pass_batch_requests_for_a_while(toy_runner: ToyRunner) -> None:
+    engine, _ = make_engine(max_rows=1, runner=toy_runner)
     for number, (priority, arrival) in enumerate(
         [(Priority.BATCH, 0.0), (Priority.BATCH, 0.1), (Priority.INTERACTIVE, 4.0), (Priority.INTERACTIVE, 6.0)]
     ):
@@ -29,8 +29,8 @@ def test_interactive_requests_pass_batch_requests_for_a_while() -> None:
     assert order == [2, 0, 1, 3]
 
 
-def test_a_wide_request_is_waited_for_and_not_starved() -> None:
-    engine, _ = make_engine(max_rows=4)
+def test_a_wide_request_is_waited_for_and_not_starved(toy_runner: ToyRunner) -> None:
+    engine, _ = make_engine(max_rows=4, runner=toy_runner)
     engine.submit(request(0, list(range(20))))
     engine.submit(request(1, [5, 6], decoding=DecodingOptions(8, beam_size=4)))
     for number in range(2, 30):

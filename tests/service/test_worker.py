@@ -11,12 +11,12 @@ from service.errors import QueueFullError
 from service.metrics.families import Metrics
 from service.request import DecodingOptions, FinishedEvent
 from tests.service.engines import make_engine
-from tests.service.toy import END, toy_translation
+from tests.service.toy import END, ToyRunner, toy_translation
 from tests.service.waiting import eventually
 
 
-def worker_with(max_rows: int, max_waiting: int) -> Worker:
-    engine, _ = make_engine(max_rows, max_waiting)
+def worker_with(max_rows: int, max_waiting: int, runner: ToyRunner | None = None) -> Worker:
+    engine, _ = make_engine(max_rows, max_waiting, runner=runner)
     return Worker("toy", engine, Metrics("test"), lambda: None)
 
 
@@ -27,8 +27,8 @@ async def translate(worker: Worker, source: list[int]) -> list[int]:
     raise AssertionError("nothing came")
 
 
-async def test_sentences_wait_for_a_place_where_another_text_is_refused() -> None:
-    worker = worker_with(max_rows=1, max_waiting=4)
+async def test_sentences_wait_for_a_place_where_another_text_is_refused(toy_runner: ToyRunner) -> None:
+    worker = worker_with(2, 4, toy_runner)
     sources = [[5 + number, 7] for number in range(8)]
     running = [asyncio.create_task(translate(worker, source)) for source in sources]
     await asyncio.sleep(0)  # the engine has not been started: all of them are on their way

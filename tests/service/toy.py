@@ -47,25 +47,37 @@ def toy_log_probs(number: int | None, history: int) -> np.ndarray:
     return log_probs.astype(np.float32)
 
 
+class Broken(dict[str, np.ndarray]):
+    """State that an encoder beside steps failed to make: told to whoever reads it."""
+
+    def __missing__(self, name: str) -> np.ndarray:
+        raise RuntimeError("toy encoder failure")
+
+
 class ToyRunner:
-    """See the module. `fail_when` sources make the encoder raise; `fail_steps` counts down to a failing step."""
+    """See the module. Sources that hold `fail_source` make the encoder fail, `fail_next_step` the decoder, once."""
 
     spec = SPEC
     vocabulary = VOCABULARY
 
-    def __init__(self) -> None:
+    def __init__(self, encodes_beside_steps: bool = False) -> None:
+        self.encodes_beside_steps = encodes_beside_steps
         self.fail_source: int | None = None
         self.fail_next_step = False
+        self.execution = "kernels"
         self.encoded_batches: list[list[int]] = []
 
     def encode(self, sources: Sequence[Sequence[int]]) -> list[EncodedSource]:
         self.encoded_batches.append([len(source) for source in sources])
-        if any(self.fail_source in source for source in sources):
+        if not self.encodes_beside_steps and any(self.fail_source in source for source in sources):
             raise RuntimeError("toy encoder failure")
         longest = max(len(source) for source in sources)
         padded = [np.array([*source, *[-1] * (longest - len(source))]) for source in sources]
         return [
-            EncodedSource(len(source), {"memory": memory, "total": np.zeros(1, np.int64)})
+            EncodedSource(
+                len(source),
+                Broken() if self.fail_source in source else {"memory": memory, "total": np.zeros(1, np.int64)},
+            )
             for source, memory in zip(sources, padded, strict=True)
         ]
 
@@ -85,4 +97,5 @@ class ToyRunner:
             rows.append(toy_log_probs(number, int(history)))
         log_probs = np.array(rows, np.float32)
         ids = np.argsort(-log_probs, axis=1, kind="stable")[:, :num_candidates]
-        return Candidates(ids, np.take_along_axis(log_probs, ids, 1), log_probs if is_full else None)
+        all_log_probs = log_probs if is_full else None
+        return Candidates(ids, np.take_along_axis(log_probs, ids, 1), all_log_probs, self.execution)

@@ -1,0 +1,86 @@
+"""CUDA graphs: which steps are captured and replayed whole, and which launch their kernels one by one.
+
+A graph is for one number of rows, so rows are rounded up; the rows beyond compute what nobody reads.
+"""
+
+from __future__ import annotations
+
+import bisect
+import logging
+from collections import Counter
+from collections.abc import Callable, Hashable
+
+import onnxruntime as ort
+
+logger = logging.getLogger(__name__)
+
+BUCKETS = (1, 2, 4, 8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
+MIN_STEPS = 16
+"""Of a kind, before it is captured while requests wait: a capture takes as long as some steps."""
+MAX_GRAPHS = 64
+NO_GRAPH = "-1"
+
+
+def buckets(max_rows: int) -> tuple[int, ...]:
+    """The numbers of rows that steps have, up to `max_rows`, which is one of them."""
+    return (*(bucket for bucket in BUCKETS if bucket < max_rows), max_rows)
+
+
+def bucket_of(num_rows: int, steps: tuple[int, ...]) -> int:
+    """The smallest of `steps` that holds that many rows."""
+    return steps[bisect.bisect_left(steps, num_rows)]
+
+
+class StepGraphs:
+    """Runs steps. ONNX Runtime captures a graph at the first run with its id, and replays it at every other."""
+
+    def __init__(self, is_enabled: bool) -> None:
+        """Without `is_enabled` every step launches its kernels."""
+        self._is_enabled = is_enabled
+        self._kernels = _options(NO_GRAPH)
+        self._graphs: dict[Hashable, ort.RunOptions] = {}
+        self._num_steps: Counter[Hashable] = Counter()
+
+    def run(self, kind: Hashable, step: Callable[[ort.RunOptions], None], is_warm_up: bool = False) -> str:
+        """Run a step, which may be run twice.
+
+        Args:
+            kind: steps of one kind do the same work on the same memory.
+            step: runs it with options.
+            is_warm_up: capture it at once.
+
+        Returns:
+            How it ran, one of `service.engine_report.EXECUTIONS`.
+        """
+        options = self._graphs.get(kind)
+        if options is None and self._is_due(kind, is_warm_up):
+            options = _options(str(len(self._graphs)))
+        if options is None:
+            step(self._kernels)
+            return "kernels"
+        try:
+            step(options)
+        except Exception as error:  # onnxruntime has no common base class for its errors
+            if kind in self._graphs:
+                raise
+            self._is_enabled = False
+            self._graphs.clear()
+            logger.warning("no CUDA graphs from now on, because a step cannot be captured: %s", error)
+            step(self._kernels)
+            return "kernels"
+        self._graphs[kind] = options
+        return "graph"
+
+    def _is_due(self, kind: Hashable, is_warm_up: bool) -> bool:
+        if not self._is_enabled or len(self._graphs) >= MAX_GRAPHS:
+            return False
+        self._num_steps[kind] += 1
+        return is_warm_up or self._num_steps[kind] > MIN_STEPS
+
+
+def _options(graph_id: str) -> ort.RunOptions:
+    options = ort.RunOptions()
+    options.add_run_config_entry("gpu_graph_id", graph_id)
+    # The runner waits once, for the copy of the results.
+    options.add_run_config_entry("disable_synchronize_execution_providers", "1")
+    return options

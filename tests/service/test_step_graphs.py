@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import logging
+
+import onnxruntime as ort
+import pytest
+
+from service.engine.step_graphs import BUCKETS, MAX_GRAPHS, MIN_STEPS, NO_GRAPH, StepGraphs, bucket_of, buckets
+
+
+class Steps:
+    """Keeps the graph that each run was to capture or replay; fails where it cannot capture."""
+
+    def __init__(self, can_capture: bool = True) -> None:
+        self.can_capture = can_capture
+        self.graphs: list[str] = []
+
+    def __call__(self, options: ort.RunOptions) -> None:
+        graph = options.get_run_config_entry("gpu_graph_id")
+        self.graphs.append(graph)
+        if graph != NO_GRAPH and not self.can_capture:
+            raise RuntimeError("operation not permitted when stream is capturing")
+
+
+def test_rows_are_rounded_up_to_few_numbers() -> None:
+    assert buckets(64) == (1, 2, 4, 8, 16, 24, 32, 48, 64)
+    assert buckets(5) == (1, 2, 4, 5)
+    assert buckets(1) == (1,)
+    assert buckets(1000) == (*BUCKETS, 1000)
+    steps = buckets(64)
+    assert [bucket_of(number, steps) for number in (1, 3, 8, 9, 63, 64)] == [1, 4, 8, 16, 64, 64]
+
+
+def test_a_warm_up_captures_at_once_and_later_steps_replay() -> None:
+    graphs, step = StepGraphs(is_enabled=True), Steps()
+    assert [graphs.run("a", step, is_warm_up=True), graphs.run("b", step, is_warm_up=True)] == ["graph", "graph"]
+    assert graphs.run("a", step) == "graph"
+    assert step.graphs == ["0", "1", "0"]
+
+
+def test_what_is_asked_for_often_is_captured_later() -> None:
+    graphs, step = StepGraphs(is_enabled=True), Steps()
+    executions = [graphs.run("beam", step) for _ in range(MIN_STEPS + 2)]
+    assert executions == ["kernels"] * MIN_STEPS + ["graph"] * 2
+    assert step.graphs == [NO_GRAPH] * MIN_STEPS + ["0", "0"]
+
+
+def test_without_graphs_every_step_launches_kernels() -> None:
+    graphs, step = StepGraphs(is_enabled=False), Steps()
+    assert {graphs.run("a", step, is_warm_up=True) for _ in range(40)} == {"kernels"}
+    assert set(step.graphs) == {NO_GRAPH}
+
+
+def test_what_cannot_be_captured_runs_and_nothing_is_captured_any_more(caplog: pytest.LogCaptureFixture) -> None:
+    graphs, step = StepGraphs(is_enabled=True), Steps()
+    assert graphs.run("a", step, is_warm_up=True) == "graph"
+    step.can_capture = False
+    with caplog.at_level(logging.WARNING):
+        assert graphs.run("b", step, is_warm_up=True) == "kernels"
+    assert "not permitted when stream is capturing" in caplog.text
+    assert step.graphs == ["0", "1", NO_GRAPH]
+    assert graphs.run("a", step) == "kernels"
+
+
+def test_a_step_that_fails_without_a_graph_or_in_its_replay_fails() -> None:
+    def broken(_: ort.RunOptions) -> None:
+        raise RuntimeError("out of memory")
+
+    graphs = StepGraphs(is_enabled=True)
+    with pytest.raises(RuntimeError, match="out of memory"):
+        graphs.run("a", broken)
+    graphs.run("a", Steps(), is_warm_up=True)
+    with pytest.raises(RuntimeError, match="out of memory"):
+        graphs.run("a", broken)
+
+
+def test_there_are_never_too_many_graphs() -> None:
+    graphs, step = StepGraphs(is_enabled=True), Steps()
+    executions = [graphs.run(kind, step, is_warm_up=True) for kind in range(MAX_GRAPHS + 3)]
+    assert executions.count("graph") == MAX_GRAPHS
+    assert executions[-3:] == ["kernels"] * 3
