@@ -14,6 +14,8 @@ from types import TracebackType
 from typing import Self
 
 START_SECONDS = 60.0
+GPU_START_SECONDS = 300.0
+"""Where a GPU's kernels are loaded and steps of every size are recorded first."""
 STOP_SECONDS = 10.0
 POLL_SECONDS = 0.05
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -22,7 +24,13 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 class ServerProcess:
     """A command that serves, as a context manager: inside, it is ready; after, it is gone."""
 
-    def __init__(self, command: Sequence[str], ready: str, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        ready: str,
+        environment: Mapping[str, str] | None = None,
+        start_seconds: float = START_SECONDS,
+    ) -> None:
         """Starts nothing yet.
 
         Args:
@@ -30,10 +38,12 @@ class ServerProcess:
             ready: regular expression of what stands before HOST:PORT in the line that says the server is ready, on
                 standard output or standard error.
             environment: variables beside those of this process.
+            start_seconds: how long it may take until it is ready.
         """
         self.command = list(command)
         self._ready = re.compile(rf"(?:{ready})(\S+:\d+)")
         self._environment = {**os.environ, **(environment or {})}
+        self._start_seconds = start_seconds
         self.address = ""
         """HOST:PORT, once started."""
 
@@ -68,7 +78,7 @@ class ServerProcess:
         """Start and wait.
 
         Raises:
-            RuntimeError: it ended, or was not ready within 60 seconds; the message holds its output.
+            RuntimeError: it ended, or was not ready in time; the message holds its output.
         """
         self._log = tempfile.NamedTemporaryFile(prefix="server-", suffix=".log")  # closed by _stop
         try:
@@ -95,7 +105,7 @@ class ServerProcess:
         return " ".join(self.command[:3])
 
     def _wait(self) -> str:
-        deadline = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + self._start_seconds
         while time.monotonic() < deadline:
             is_running = self._process.poll() is None
             complete_lines, _, _ = self.output.rpartition("\n")
@@ -105,7 +115,7 @@ class ServerProcess:
             if not is_running:
                 raise RuntimeError(f"{self._name} ended with {self._process.returncode}:\n{self.output}")
             time.sleep(POLL_SECONDS)
-        raise RuntimeError(f"{self._name} was not ready within {START_SECONDS:.0f} s:\n{self.output}")
+        raise RuntimeError(f"{self._name} was not ready within {self._start_seconds:.0f} s:\n{self.output}")
 
     def _stop(self) -> None:
         self._process.terminate()
@@ -118,18 +128,20 @@ class ServerProcess:
             self._log.close()
 
 
-def our_server(bundle: Path, threads: int, max_rows: int) -> ServerProcess:
+def our_server(bundle: Path, threads: int, max_rows: int, device: str = "auto") -> ServerProcess:
     """Our service, on free ports.
 
     Args:
         bundle: an exported directory.
         threads: of the model.
         max_rows: sentences decoded together.
+        device: cpu, cuda or auto.
     """
-    command = [sys.executable, "-m", "service", "--models", str(bundle.resolve())]
+    command = [sys.executable, "-m", "service", "--models", str(bundle.resolve()), "--device", device]
     command += ["--grpc-address", "127.0.0.1:0", "--http-address", "127.0.0.1:0"]
     command += ["--num-threads", str(threads), "--max-rows", str(max_rows)]
-    return ServerProcess(command, ready="gRPC on ")  # printed after the warm-up
+    start_seconds = START_SECONDS if device == "cpu" else GPU_START_SECONDS
+    return ServerProcess(command, "gRPC on ", start_seconds=start_seconds)  # printed after the warm-up
 
 
 def ctranslate2_server(

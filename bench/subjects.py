@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from bench.ctranslate2_model import convert
 from bench.sentences import sentences
 from export.writer import ExportOptions, export
 from training.checkpoint import Checkpoint
@@ -33,16 +32,19 @@ class Subject:
     num_target_tokens: int | None
     """Of every translation; None: as the model ends it."""
 
-    def bundle(self, precision: str) -> Path:
-        """Our bundle of that precision."""
+    def bundle(self, precision: str, num_sentences: int = 64) -> Path:
+        """Our bundle of that precision; it is calibrated, if int8, and checked on so many sentences."""
         path = self.directory / f"bundle-{precision}"
         if not path.exists():
-            options = ExportOptions(precision=precision, sentences=tuple(sentences(64)))  # type: ignore[arg-type]
+            texts = tuple(sentences(num_sentences))
+            options = ExportOptions(precision=precision, sentences=texts)  # type: ignore[arg-type]
             export(self.checkpoint, path, options)
         return path
 
     def ctranslate2(self) -> Path:
         """CTranslate2's model; the precision is chosen when it is opened."""
+        from bench.ctranslate2_model import convert  # it is not everywhere that our models are measured
+
         path = self.directory / "ctranslate2"
         if not path.exists():
             num_source, num_target = len(self.checkpoint.source_vocabulary), len(self.checkpoint.target_vocabulary)
@@ -58,22 +60,27 @@ class Subject:
 
 def random_base(directory: Path) -> Subject:
     """Transformer base (Vaswani et al. 2017, table 3) with random weights."""
+    # With tied embeddings a model of random weights repeats its input, and its hypotheses never change places.
+    return random_transformer(directory, "base", TransformerSettings(tie_embeddings=False), VOCABULARY_SIZE)
+
+
+def random_transformer(directory: Path, name: str, model: TransformerSettings, vocabulary_size: int) -> Subject:
+    """A Transformer with random weights, which reads and writes up to 128 tokens."""
     recipe = Recipe(
-        name="base",
+        name=name,
         source_language="en",
         target_language="xx",
         data=DataSettings(max_source_tokens=128, max_target_tokens=128),
-        # With tied embeddings a model of random weights repeats its input, and its hypotheses never change places.
-        model=TransformerSettings(tie_embeddings=False),
+        model=model,
     )
     torch.manual_seed(0)
-    settings = VocabularySettings(size=VOCABULARY_SIZE, kind="bpe", byte_fallback=False)
+    settings = VocabularySettings(size=vocabulary_size, kind="bpe", byte_fallback=False)
     vocabulary = Vocabulary.train([*sentences(1500), *_words(16_000)], settings)
     weights = build_model(recipe, vocabulary, vocabulary).state_dict()
     checkpoint = Checkpoint(
         recipe, vocabulary, vocabulary, weights, {"step": 0, "target_tokens": 0, "seconds": 0.0}, {}
     )
-    return Subject("base", checkpoint, directory, FIXED_TOKENS)
+    return Subject(name, checkpoint, directory, FIXED_TOKENS)
 
 
 def trained(path: Path, directory: Path) -> Subject:

@@ -13,7 +13,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from training.fused_linear import FusedLinear
+from training.packing import PackedMask, packed_attention
 from training.positions import Rotary
+
+Mask = Tensor | PackedMask | None
+"""Boolean, broadcastable to (B, H, Q, K), true where attention is allowed; or of packed sentences, where B is 1."""
 
 
 def split_heads(states: Tensor, num_heads: int) -> Tensor:
@@ -53,19 +57,23 @@ def attention_weights(query: Tensor, key: Tensor, mask: Tensor | None) -> Tensor
     return weights
 
 
-def attention(
-    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, dropout: float, is_causal: bool = False
-) -> Tensor:
+def attention(query: Tensor, key: Tensor, value: Tensor, mask: Mask, dropout: float, is_causal: bool = False) -> Tensor:
     """Equation 1: queries (B, H, Q, W) over keys and values (B, H, K, W) -> (B, H, Q, W).
 
     On a CPU, bfloat16 is turned to float32 for it: PyTorch's fused kernel, forward and backward, is then about twice as
     fast on sentences (bench/README.md, training).
     """
     if query.dtype != torch.bfloat16 or query.device.type != "cpu":
-        return F.scaled_dot_product_attention(query, key, value, mask, dropout, is_causal)
+        return _attention(query, key, value, mask, dropout, is_causal)
     with torch.autocast("cpu", enabled=False):
-        context = F.scaled_dot_product_attention(query.float(), key.float(), value.float(), mask, dropout, is_causal)
+        context = _attention(query.float(), key.float(), value.float(), mask, dropout, is_causal)
     return context.to(query.dtype)
+
+
+def _attention(query: Tensor, key: Tensor, value: Tensor, mask: Mask, dropout: float, is_causal: bool) -> Tensor:
+    if isinstance(mask, PackedMask):
+        return packed_attention(query, key, value, mask, dropout, is_causal)
+    return F.scaled_dot_product_attention(query, key, value, mask, dropout, is_causal)
 
 
 class Stored(nn.Module):
@@ -98,9 +106,10 @@ class SelfAttention(nn.Module):
         self.rotary = rotary
         self.stored = Stored()
 
-    def project(self, states: Tensor, start: int = 0) -> tuple[Tensor, Tensor, Tensor]:
-        """(B, L, D) at positions start … start + L - 1 -> queries (B, H, L, W), keys and values (B, G, L, W)."""
-        positions = torch.arange(start, start + states.shape[1], device=states.device)
+    def project(self, states: Tensor, start: int = 0, positions: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
+        """(B, L, D) at `positions`, or start … start + L - 1 -> queries (B, H, L, W), keys and values (B, G, L, W)."""
+        if positions is None:
+            positions = torch.arange(start, start + states.shape[1], device=states.device)
         query, key, value = torch.split(self.turned(self.query_key_value(states), positions), list(self.sizes), -1)
         key, value = self.stored(
             split_heads(key, self.num_key_value_heads), split_heads(value, self.num_key_value_heads)
@@ -116,14 +125,13 @@ class SelfAttention(nn.Module):
         turned = self.rotary(heads[:, :, :num_turned], positions)
         return torch.cat((turned, heads[:, :, num_turned:]), dim=2).flatten(2)
 
-    def forward(self, states: Tensor, mask: Tensor | None = None, is_causal: bool = False) -> Tensor:
-        """(B, L, D) -> (B, L, D); `mask` as in `attention_weights`."""
-        query, key, value = self.project(states)
+    def forward(self, states: Tensor, mask: Mask = None, is_causal: bool = False) -> Tensor:
+        """(B, L, D) -> (B, L, D)."""
+        positions = mask.query.positions if isinstance(mask, PackedMask) else None
+        query, key, value = self.project(states, positions=positions)
         return self.attend(query, key, value, mask, is_causal)
 
-    def attend(
-        self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None, is_causal: bool = False
-    ) -> Tensor:
+    def attend(self, query: Tensor, key: Tensor, value: Tensor, mask: Mask = None, is_causal: bool = False) -> Tensor:
         """Queries (B, H, Q, W) over keys and values (B, G, K, W) -> (B, Q, D)."""
         key, value = share_heads(key, self.num_heads), share_heads(value, self.num_heads)
         dropout = self.dropout if self.training else 0.0
@@ -159,7 +167,7 @@ class CrossAttention(nn.Module):
         """(B, T, D) -> (B, H, T, W)."""
         return split_heads(self.query(states), self.num_heads)
 
-    def forward(self, states: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None) -> Tensor:
+    def forward(self, states: Tensor, key: Tensor, value: Tensor, mask: Mask = None) -> Tensor:
         """Target states (B, T, D) over source keys and values (B, G, S, W) -> (B, T, D)."""
         key, value = share_heads(key, self.num_heads), share_heads(value, self.num_heads)
         dropout = self.dropout if self.training else 0.0

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from training.bucketing import bucketed_batches
 from training.encoding import Reading, encoded, iterate_pairs
+from training.packing import Packing
 from training.recipe import DataSettings, Recipe
 from training.sequences import Sequences
 from training.stream import Stream
@@ -46,6 +47,35 @@ class Batch:
             self.target_input.to(device, non_blocking=True),
             self.target_output.to(device, non_blocking=True),
         )
+
+
+@dataclass(frozen=True)
+class PackedBatch:
+    """Examples end to end: `source` (1, N), `target_input` and `target_output` (1, M), and where each stands."""
+
+    source: Tensor
+    source_packing: Packing
+    target_input: Tensor
+    target_output: Tensor
+    target_packing: Packing
+
+    @property
+    def num_target_tokens(self) -> int:
+        """Target tokens, end of sentence included."""
+        return self.target_output.shape[1]
+
+    def to(self, device: torch.device) -> PackedBatch:
+        """The same batch on `device`."""
+        return PackedBatch(
+            self.source.to(device, non_blocking=True),
+            self.source_packing.to(device),
+            self.target_input.to(device, non_blocking=True),
+            self.target_output.to(device, non_blocking=True),
+            self.target_packing.to(device),
+        )
+
+
+TextBatch = Batch | PackedBatch
 
 
 class ParallelData:
@@ -95,6 +125,21 @@ class ParallelData:
         """
         return list(self.iterate_batches(settings, seed))
 
+    def packed_batch(self, indices: NDArray[np.int64]) -> PackedBatch:
+        """The examples at `indices`, end to end."""
+        sources = [self.sources[int(index)] for index in indices]
+        targets = [self.targets[int(index)] for index in indices]
+        begin, end = np.array([BEGIN_ID], np.int32), np.array([END_ID], np.int32)
+        inputs = [part for target in targets for part in (begin, target)]
+        outputs = [part for target in targets for part in (target, end)]
+        return PackedBatch(
+            _joined(sources),
+            Packing.of([len(source) for source in sources]),
+            _joined(inputs),
+            _joined(outputs),
+            Packing.of([len(target) + 1 for target in targets]),
+        )
+
     def batch(self, indices: NDArray[np.int64]) -> Batch:
         """The examples at `indices`, padded."""
         sources = [self.sources[int(index)] for index in indices]
@@ -126,7 +171,7 @@ def read_texts(
 
 
 @dataclass
-class BatchStream(Stream[tuple[ParallelData, NDArray[np.int64]], Batch]):
+class BatchStream(Stream[tuple[ParallelData, NDArray[np.int64]], TextBatch]):
     """Endless training batches; epochs take turns at the versions of the data."""
 
     versions: Sequence[ParallelData]
@@ -138,10 +183,10 @@ class BatchStream(Stream[tuple[ParallelData, NDArray[np.int64]], Batch]):
         data = self.versions[epoch % len(self.versions)]
         return ((data, indices) for indices in data.iterate_batches(self.settings, seed=self.seed + epoch))
 
-    def batch(self, plan: tuple[ParallelData, NDArray[np.int64]]) -> Batch:
+    def batch(self, plan: tuple[ParallelData, NDArray[np.int64]]) -> TextBatch:
         """See `Stream`."""
         data, indices = plan
-        return data.batch(indices)
+        return data.packed_batch(indices) if self.settings.is_packed else data.batch(indices)
 
 
 def pad(sequences: Sequence[NDArray[np.int32]]) -> Tensor:
@@ -150,6 +195,11 @@ def pad(sequences: Sequence[NDArray[np.int32]]) -> Tensor:
     for row, sequence in zip(padded, sequences, strict=True):
         row[: len(sequence)] = sequence
     return torch.from_numpy(padded)
+
+
+def _joined(sequences: Sequence[NDArray[np.int32]]) -> Tensor:
+    """(1, N)."""
+    return torch.from_numpy(np.concatenate(sequences).astype(np.int64))[None]
 
 
 def read_pairs(path: Path) -> list[tuple[str, str]]:

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from training.data import Batch
+from training.data import PackedBatch, TextBatch
 from training.objective import CROSS_ENTROPY, Objective
 from training.seq2seq import Seq2Seq
 from training.vocabulary import PAD_ID
@@ -21,20 +21,22 @@ CHUNK_LOGITS, DEVICE_CHUNK_LOGITS = 2**21, 2**27
 """Logits computed at a time: few enough for a processor's cache; enough to keep a GPU busy."""
 
 
-def sequence_loss(model: Seq2Seq[Any], batch: Batch, label_smoothing: float) -> Tensor:
+def sequence_loss(model: Seq2Seq[Any], batch: TextBatch, label_smoothing: float) -> Tensor:
     """The summed loss over the real target tokens of a batch, in nats; a scalar.
 
     Padding is dropped before the output projection, the most expensive product of a small model.
     """
-    states = model(batch.source, batch.source_lengths, batch.target_input)  # (B, T, D)
-    is_real = batch.target_output != PAD_ID
-    output = model.output
-    return projected_cross_entropy(
-        states[is_real], output.weight, output.bias, batch.target_output[is_real], label_smoothing
-    )
+    if isinstance(batch, PackedBatch):
+        states = model(batch.source, batch.source_packing, batch.target_input, batch.target_packing)[0]  # (N, D)
+        targets = batch.target_output[0]
+    else:
+        padded = model(batch.source, batch.source_lengths, batch.target_input)  # (B, T, D)
+        is_real = batch.target_output != PAD_ID
+        states, targets = padded[is_real], batch.target_output[is_real]
+    return projected_cross_entropy(states, model.output.weight, model.output.bias, targets, label_smoothing)
 
 
-class SequenceLoss(Objective[Batch]):
+class SequenceLoss(Objective[TextBatch]):
     """`sequence_loss` of a model."""
 
     def __init__(self, model: Seq2Seq[Any]) -> None:
@@ -42,11 +44,11 @@ class SequenceLoss(Objective[Batch]):
         self.model = model
         self.weights = {CROSS_ENTROPY: 1.0}
 
-    def forward(self, batch: Batch, label_smoothing: float) -> dict[str, Tensor]:
+    def forward(self, batch: TextBatch, label_smoothing: float) -> dict[str, Tensor]:
         """See `Objective`."""
         return {CROSS_ENTROPY: sequence_loss(self.model, batch, label_smoothing)}
 
-    def counts(self, batch: Batch) -> dict[str, int]:
+    def counts(self, batch: TextBatch) -> dict[str, int]:
         """See `Objective`."""
         return {CROSS_ENTROPY: batch.num_target_tokens}
 

@@ -79,6 +79,9 @@ class DataSettings(Section, frozen=True):
     """Target tokens in a batch, padding included; source tokens are held to the same number."""
     max_source_tokens: Positive = 256
     max_target_tokens: Positive = 256
+    is_packed: bool = False
+    """Transformers only: put the sentences of a batch end to end instead of side by side with padding. The same sums,
+    and on a GPU in bfloat16 the flash kernel, which padding rules out. Validation is padded as ever."""
 
 
 class TrainerSettings(Section, frozen=True):
@@ -143,6 +146,8 @@ class Recipe(Section, frozen=True):
             raise ValueError("source_language and target_language go together")
         if len(set(self.pairs)) < len(self.pairs):
             raise ValueError("language_pairs: one is there twice")
+        if self.data.is_packed and not isinstance(self.model, TransformerSettings):
+            raise ValueError("data.is_packed is for Transformers: recurrent layers run through padding")
 
     @property
     def pairs(self) -> tuple[LanguagePair, ...]:

@@ -35,9 +35,11 @@ def greedy(model: Seq2Seq[Any], sources: Sequence[Sequence[int]], max_tokens: Se
     Returns:
         The ids of each translation, without end of sentence.
     """
-    source_ids = pad([np.asarray(source, np.int32) for source in sources])
-    lengths = torch.tensor([len(source) for source in sources])
-    return greedy_from(model, model.start(source_ids, lengths), torch.full((len(sources),), BEGIN_ID), max_tokens)
+    device = next(model.parameters()).device
+    source_ids = pad([np.asarray(source, np.int32) for source in sources]).to(device)
+    lengths = torch.tensor([len(source) for source in sources], device=device)
+    begin = torch.full((len(sources),), BEGIN_ID, device=device)
+    return greedy_from(model, model.start(source_ids, lengths), begin, max_tokens)
 
 
 @torch.inference_mode()
@@ -54,8 +56,9 @@ def greedy_from(model: Seq2Seq[State], state: State, tokens: Tensor, max_tokens:
     running = set(range(len(max_tokens)))
     for _ in range(max(max_tokens) + 1):
         tokens = model.log_probs(model.step(tokens, state)).argmax(dim=-1)  # (B,)
+        chosen = tokens.tolist()
         for row in sorted(running):
-            token = int(tokens[row])
+            token = chosen[row]
             if token == END_ID or len(translations[row]) == max_tokens[row]:
                 running.remove(row)
             else:
@@ -140,13 +143,14 @@ def next_log_probs(model: Seq2Seq[Any], source: Sequence[int]) -> NextLogProbs:
         model: in evaluation mode.
         source: ids, end of sentence included.
     """
+    device = next(model.parameters()).device
 
     @torch.inference_mode()
     def compute(translations: Sequence[tuple[int, ...]]) -> Tensor:
-        inputs = torch.tensor([[BEGIN_ID, *tokens] for tokens in translations])
-        sources = torch.tensor([list(source)] * len(inputs))
-        states = model(sources, torch.full((len(inputs),), len(source)), inputs)
-        return model.log_probs(states[:, -1])
+        inputs = torch.tensor([[BEGIN_ID, *tokens] for tokens in translations], device=device)
+        sources = torch.tensor([list(source)] * len(inputs), device=device)
+        states = model(sources, torch.full((len(inputs),), len(source), device=device), inputs)
+        return model.log_probs(states[:, -1]).cpu()
 
     return compute
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from training.checkpoint import Checkpoint
-from training.data import Batch, BatchStream, ParallelData
+from training.data import BatchStream, ParallelData, TextBatch
 from training.errors import TrainingError
 from training.loop import TrainingLoop
 from training.loss import SequenceLoss
@@ -23,7 +23,7 @@ from training.vocabulary import Vocabulary
 NUM_EXAMPLES, NUM_HELD_OUT = 128, 2000
 
 
-class Trainer(TrainingLoop[Batch, Checkpoint]):
+class Trainer(TrainingLoop[TextBatch, Checkpoint]):
     """One run of a translator; see `TrainingLoop`."""
 
     def __init__(
@@ -65,7 +65,7 @@ class Trainer(TrainingLoop[Batch, Checkpoint]):
             + (f", which began with {earlier}" if earlier else "")
         )
 
-    def development_batches(self) -> Iterator[Batch]:
+    def development_batches(self) -> Iterator[TextBatch]:
         """See `TrainingLoop`."""
         turns = self.processes.turns(self.development.iterate_batches(self.recipe.data))
         return (self.development.batch(indices) for indices in turns)

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from training.attention import CrossAttention, SelfAttention, length_mask
+from training.attention import CrossAttention, Mask, SelfAttention, length_mask
 from training.feed_forward import FeedForward
 from training.fused_linear import FusedLinear
 from training.model_settings import TransformerSettings
+from training.packing import PackedMask, Packing
 from training.positions import Rotary, sinusoidal_positions
 from training.seq2seq import Seq2Seq
 from training.vocabulary import PAD_ID
@@ -41,11 +42,12 @@ class Embedding(nn.Module):
             self.register_buffer("positions", table, persistent=False)
         nn.init.normal_(self.tokens.weight, std=size**-0.5)
 
-    def forward(self, token_ids: Tensor, start: int = 0) -> Tensor:
-        """(B, L) ids of positions start … start + L - 1 -> (B, L, D)."""
+    def forward(self, token_ids: Tensor, start: int = 0, positions: Tensor | None = None) -> Tensor:
+        """(B, L) ids at `positions`, (L,), or start … start + L - 1 -> (B, L, D)."""
         states: Tensor = self.tokens(token_ids) * self.scale
         if self.positions is not None:
-            states = states + self.positions[start : start + token_ids.shape[1]]
+            places = slice(start, start + token_ids.shape[1]) if positions is None else positions
+            states = states + self.positions[places]
         dropped: Tensor = self.dropout(states)
         return dropped
 
@@ -98,8 +100,8 @@ class EncoderLayer(nn.Module):
         self.self_attention_residual = Residual(settings)
         self.feed_forward_residual = Residual(settings)
 
-    def forward(self, states: Tensor, mask: Tensor | None) -> Tensor:
-        """(B, S, D) with mask (B, 1, 1, S) -> (B, S, D)."""
+    def forward(self, states: Tensor, mask: Mask) -> Tensor:
+        """(B, S, D) with mask (B, 1, 1, S), or of packed sources, -> (B, S, D)."""
         residual = self.self_attention_residual
         states = residual.add(states, self.self_attention(residual.before(states), mask))
         residual = self.feed_forward_residual
@@ -120,10 +122,10 @@ class DecoderLayer(nn.Module):
         self.cross_attention_residual = Residual(settings)
         self.feed_forward_residual = Residual(settings)
 
-    def forward(self, states: Tensor, memory: Tensor, memory_mask: Tensor | None) -> Tensor:
-        """All target positions at once: (B, T, D) over memory (B, S, D) -> (B, T, D)."""
+    def forward(self, states: Tensor, memory: Tensor, memory_mask: Mask, target_mask: Mask = None) -> Tensor:
+        """All target positions at once: (B, T, D) over memory (B, S, D) -> (B, T, D); a `target_mask` if packed."""
         residual = self.self_attention_residual
-        states = residual.add(states, self.self_attention(residual.before(states), is_causal=True))
+        states = residual.add(states, self.self_attention(residual.before(states), target_mask, is_causal=True))
         key, value = self.cross_attention.project_memory(memory)
         return self._after_self_attention(states, key, value, memory_mask)
 
@@ -135,7 +137,7 @@ class DecoderLayer(nn.Module):
         states = residual.add(states, self.self_attention.attend(query, cache.self_key, cache.self_value))
         return self._after_self_attention(states, cache.cross_key, cache.cross_value, memory_mask)
 
-    def _after_self_attention(self, states: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
+    def _after_self_attention(self, states: Tensor, key: Tensor, value: Tensor, mask: Mask) -> Tensor:
         residual = self.cross_attention_residual
         states = residual.add(states, self.cross_attention(residual.before(states), key, value, mask))
         residual = self.feed_forward_residual
@@ -173,8 +175,13 @@ class Encoder(nn.Module):
 
     def forward(self, source_ids: Tensor, source_lengths: Tensor) -> Tensor:
         """(B, S) ids with (B,) lengths -> memory (B, S, D)."""
-        mask = length_mask(source_lengths, source_ids.shape[1])
-        states = self.embedding(source_ids)
+        return self._encode(self.embedding(source_ids), length_mask(source_lengths, source_ids.shape[1]))
+
+    def packed(self, source_ids: Tensor, packing: Packing) -> Tensor:
+        """Packed ids (1, N) -> memory (1, N, D)."""
+        return self._encode(self.embedding(source_ids, positions=packing.positions), PackedMask(packing, packing))
+
+    def _encode(self, states: Tensor, mask: Mask) -> Tensor:
         for layer in self.layers:
             states = layer(states, mask)
         memory: Tensor = self.norm(states)
@@ -192,10 +199,16 @@ class Decoder(nn.Module):
 
     def forward(self, target_ids: Tensor, memory: Tensor, source_lengths: Tensor) -> Tensor:
         """(B, T) ids, beginning of sentence first -> states (B, T, D) that predict the next token."""
-        mask = length_mask(source_lengths, memory.shape[1])
-        states = self.embedding(target_ids)
+        return self._decode(self.embedding(target_ids), memory, length_mask(source_lengths, memory.shape[1]))
+
+    def packed(self, target_ids: Tensor, packing: Packing, memory: Tensor, source: Packing) -> Tensor:
+        """Packed ids (1, N) over memory (1, M, D) -> states (1, N, D)."""
+        states = self.embedding(target_ids, positions=packing.positions)
+        return self._decode(states, memory, PackedMask(packing, source), PackedMask(packing, packing))
+
+    def _decode(self, states: Tensor, memory: Tensor, memory_mask: Mask, target_mask: Mask = None) -> Tensor:
         for layer in self.layers:
-            states = layer(states, memory, mask)
+            states = layer(states, memory, memory_mask, target_mask)
         normalised: Tensor = self.norm(states)
         return normalised
 
@@ -255,8 +268,22 @@ class Transformer(Seq2Seq[TransformerState]):
         if settings.tie_embeddings:
             self.output.weight = target.tokens.weight
 
-    def forward(self, source_ids: Tensor, source_lengths: Tensor, target_ids: Tensor) -> Tensor:
-        """Teacher forcing: (B, S), (B,), (B, T) with beginning of sentence first -> states (B, T, D)."""
+    def forward(
+        self,
+        source_ids: Tensor,
+        source_lengths: Tensor | Packing,
+        target_ids: Tensor,
+        target_packing: Packing | None = None,
+    ) -> Tensor:
+        """Teacher forcing: (B, S), (B,), (B, T) with beginning of sentence first -> states (B, T, D).
+
+        Packed: (1, M) with its packing, (1, N) with its packing -> (1, N, D).
+        """
+        if isinstance(source_lengths, Packing):
+            assert target_packing is not None
+            memory = self.encoder.packed(source_ids, source_lengths)
+            packed: Tensor = self.decoder.packed(target_ids, target_packing, memory, source_lengths)
+            return packed
         memory = self.encoder(source_ids, source_lengths)
         states: Tensor = self.decoder(target_ids, memory, source_lengths)
         return states
