@@ -6,6 +6,7 @@ A graph is for one number of rows, so rows are rounded up; the rows beyond compu
 from __future__ import annotations
 
 import bisect
+import itertools
 import logging
 from collections import Counter
 from collections.abc import Callable, Hashable
@@ -21,6 +22,8 @@ MIN_STEPS = 16
 """Of a kind, before it is captured while requests wait: a capture takes as long as some steps."""
 MAX_GRAPHS = 64
 NO_GRAPH = "-1"
+_ids = itertools.count()
+"""A session replays what was captured under an id, whoever asks."""
 
 
 def buckets(max_rows: int) -> tuple[int, ...]:
@@ -63,7 +66,7 @@ class StepGraphs:
         return "kernels" if options is self._kernels else "graph"
 
     def _capture(self, kind: Hashable, step: Callable[[ort.RunOptions], None]) -> None:
-        options = _options(str(len(self._graphs)))
+        options = _options(str(next(_ids)))
         try:
             with self._gate.capturing():
                 step(options)

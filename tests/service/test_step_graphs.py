@@ -36,14 +36,18 @@ def test_a_warm_up_captures_at_once_and_later_steps_replay() -> None:
     graphs, step = StepGraphs(True, CaptureGate()), Steps()
     assert [graphs.run("a", step, is_warm_up=True), graphs.run("b", step, is_warm_up=True)] == ["graph", "graph"]
     assert graphs.run("a", step) == "graph"
-    assert step.graphs == ["0", "0", "1", "1", "0"]
+    first, second = step.graphs[0], step.graphs[2]
+    assert step.graphs == [first, first, second, second, first]
+    assert len({first, second, NO_GRAPH}) == 3
 
 
 def test_what_is_asked_for_often_is_captured_later() -> None:
     graphs, step = StepGraphs(True, CaptureGate()), Steps()
     executions = [graphs.run("beam", step) for _ in range(MIN_STEPS + 2)]
     assert executions == ["kernels"] * MIN_STEPS + ["graph"] * 2
-    assert step.graphs == [NO_GRAPH] * MIN_STEPS + ["0", "0", "0"]
+    assert step.graphs[:MIN_STEPS] == [NO_GRAPH] * MIN_STEPS
+    assert step.graphs[MIN_STEPS:] == [step.graphs[-1]] * 3
+    assert step.graphs[-1] != NO_GRAPH
 
 
 def test_without_graphs_every_step_launches_kernels() -> None:
@@ -59,7 +63,7 @@ def test_what_cannot_be_captured_runs_and_nothing_is_captured_any_more(caplog: p
     with caplog.at_level(logging.WARNING):
         assert graphs.run("b", step, is_warm_up=True) == "kernels"
     assert "not permitted when stream is capturing" in caplog.text
-    assert step.graphs == ["0", "0", "1", NO_GRAPH]
+    assert [graph == NO_GRAPH for graph in step.graphs] == [False, False, False, True]
     assert graphs.run("a", step) == "kernels"
 
 
@@ -80,3 +84,10 @@ def test_there_are_never_too_many_graphs() -> None:
     executions = [graphs.run(kind, step, is_warm_up=True) for kind in range(MAX_GRAPHS + 3)]
     assert executions.count("graph") == MAX_GRAPHS
     assert executions[-3:] == ["kernels"] * 3
+
+
+def test_two_engines_over_one_session_have_graphs_of_their_own() -> None:
+    step = Steps()
+    for _ in range(2):
+        StepGraphs(True, CaptureGate()).run("a", step, is_warm_up=True)
+    assert len(set(step.graphs)) == 2
