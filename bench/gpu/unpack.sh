@@ -11,4 +11,7 @@ python=${PYTHON:-python3}
 mkdir -p "$site"
 "$python" -m pip install --quiet --no-index --no-deps --no-compile --upgrade --target "$site" "$directory"/wheels/*.whl
 cat "$directory"/onnxruntime.tar.xz.* | tar --directory "$site" --extract --xz
+# onnxruntime looks for CUDA's libraries beside itself, where pip puts them; here they came with PyTorch.
+libraries=$("$python" -c 'import nvidia; print(next(iter(nvidia.__path__)))')
+ln --symbolic --force --no-dereference "$libraries" "$site/nvidia"
 PYTHONPATH=$site "$python" -c 'import onnxruntime as ort; print(ort.__version__, *ort.get_available_providers())'

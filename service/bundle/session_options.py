@@ -45,6 +45,8 @@ def cuda_options(role: Role, placement: Placement, max_workspace_mebibytes: int)
         "gpu_mem_limit": str(max_workspace_mebibytes * 2**20),
         # By default the arena doubles, and holds up to twice of what is needed.
         "arena_extend_strategy": "kSameAsRequested",
+        # By default sums over a row are kept in float16.
+        "enable_skip_layer_norm_strict_mode": "1",
         # By default convolutions are tried out anew for every new shape of input.
         "cudnn_conv_algo_search": "HEURISTIC",
     }
