@@ -13,8 +13,9 @@ from torch import Tensor, nn
 
 from bench.ctranslate2_runtime import tokens
 from training.attention import CrossAttention, SelfAttention
+from training.embedding import Embedding
 from training.feed_forward import FeedForward
-from training.transformer import DecoderLayer, Embedding, EncoderLayer, Residual, Transformer
+from training.transformer import DecoderLayer, EncoderLayer, Residual, Transformer
 from training.vocabulary import BEGIN_ID, END_ID, UNKNOWN_ID
 
 ACTIVATIONS = {

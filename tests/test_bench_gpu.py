@@ -13,16 +13,19 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from bench.gpu import __main__ as suite
+from bench.gpu import steps, throughput, training
 from bench.gpu.costs import StepCost, step_cost, training_flops
-from bench.gpu.engines import Job
+from bench.gpu.engines import Job, PlacedEngine, open_bundle
 from bench.gpu.exactness import check, exactness, make_jobs
 from bench.gpu.judgement import BOUNDS, compare_beams, compare_greedy
 from bench.gpu.launches import covered
 from bench.gpu.machine import Ceilings, Machine
 from bench.gpu.models import TINY, Models
 from bench.gpu.reference import Reference, first_difference
-from bench.gpu.report import CheckFailedError
-from bench.gpu.training import lengths, synthetic_pairs
+from bench.gpu.report import CheckFailedError, judge
+from bench.gpu.steps import fill
+from bench.gpu.training import lengths, shares, synthetic_pairs
+from bench.subjects import FIXED_TOKENS
 from service.engine.state_store import HostStore
 from service.request import DecodingOptions
 from tests.export.test_export import WORDS, make_checkpoint
@@ -98,6 +101,42 @@ def test_the_floor_is_the_slower_of_bytes_and_flops() -> None:
     few_bytes, few_flops = Ceilings(100.0, 1e6), Ceilings(1e6, 100.0)
     assert (cost.floor_seconds(few_bytes), cost.bound(few_bytes)) == (10.0, "bytes")
     assert (cost.floor_seconds(few_flops), cost.bound(few_flops)) == (50.0, "FLOPs")
+
+
+def test_a_goal_is_met_or_missed(capsys: pytest.CaptureFixture[str]) -> None:
+    row = {"floor_seconds": 0.0006, "execution": "graph"}
+    assert steps.goals(
+        [
+            row | {"rows": 1, "graphs_seconds": 0.0009},
+            row | {"rows": 2, "graphs_seconds": 9.0},
+            row | {"rows": 256, "graphs_seconds": 0.0011},
+        ]
+    ) == {"base, 1 row below 1 ms (graph)": True, "base, 256 rows at 60% of the floor (graph)": False}
+    assert throughput.reaches_goal([10.0, 50.0, 60.0], [10.0, 10.0, 10.0])
+    assert not throughput.reaches_goal([10.0, 49.0, 60.0], [10.0, 10.0, 10.0])
+    assert judge({"fast": True, "small": False}) == {"fast": "met", "small": "missed"}
+    assert "goal missed: small" in capsys.readouterr().out
+
+
+def test_training_is_judged_by_the_data_sheet_where_it_is_known() -> None:
+    ceilings = Ceilings(1.0, flops_per_second=800.0)
+    update = {"batch_tokens": 500, "is_packed": True}
+    known, unknown = (update | shares(390.0, ceilings, data_sheet) for data_sheet in (1000.0, None))
+    assert (known["share_of_measured"], known["share_of_data_sheet"]) == (0.4875, 0.39)
+    assert list(training.goals([known]).values()) == [False]
+    assert training.goals([unknown]) == {}
+
+
+def test_an_engine_is_filled_again_with_other_rows(models: Models) -> None:
+    subject = models.random("base")
+    bundle = open_bundle(models.bundle(subject), CPU)
+    engine = PlacedEngine(bundle, 4)
+    costs = [fill(engine, CPU, subject, rows) for rows in (4, 1, 3)]
+    engine.engine.check_integrity()
+    assert (engine.cache.num_rows, engine.engine.num_running) == (3, 3)
+    assert min(engine.cache.positions[:3]) >= FIXED_TOKENS // 2
+    assert costs[2] == fill(PlacedEngine(bundle, 4), CPU, subject, 3)
+    assert costs[1].flops < costs[2].flops < costs[0].flops
 
 
 def test_time_that_kernels_share_counts_once() -> None:
@@ -184,14 +223,19 @@ def test_every_part_runs_and_is_written_down(
     for row in figures["steps"]["base"]:
         assert row["floor_seconds"] > 0
         assert min(row["graphs_seconds"], row["kernels_seconds"]) > 0
+        assert row["execution"] == "kernels"
+    assert list(figures["steps"]["goals"]) == ["base, 1 row below 1 ms (kernels)"]
     assert {"seq2serve", "PyTorch float32"} <= set(figures["throughput"]["base"]["4"])
+    assert len(figures["throughput"]["goals"]) == 2
     assert "no part failed" in capsys.readouterr().out
 
 
 def test_training_runs_padded_and_packed(tmp_path: Path) -> None:
     file = tmp_path / "figures.json"
     assert suite.main(["--training", "--device", "cpu", "--tiny", "--json", str(file)]) == 0
-    padded, packed = json.loads(file.read_text())["training"]["updates"]
+    figures = json.loads(file.read_text())["training"]
+    padded, packed = figures["updates"]
+    assert figures["goals"] == {}
     assert (padded["is_packed"], packed["is_packed"]) == (False, True)
     assert padded["flops_per_second"] > 0
     assert any("scaled_dot_product_attention" in name for name in packed["attention"])

@@ -27,12 +27,13 @@ def open_bundle(directory: Path, machine: Machine, has_graphs: bool = True) -> B
 
 
 class PlacedEngine:
-    """The engine that serves, with what it stands on at hand."""
+    """The engine that serves, with what it stands on at hand. One thread makes it and steps it."""
 
     def __init__(self, bundle: Bundle, num_rows: int) -> None:
         self.runner, self.cache = place_bundle(bundle, num_rows)
         self.engine = Engine(self.runner, self.cache, Scheduler(10**6, MAX_ENCODER_TOKENS))
         self._num_submitted = 0
+        self._filled: list[int] = []
 
     def submit(self, job: Job) -> int:
         """Queue it; its number."""
@@ -55,9 +56,10 @@ class PlacedEngine:
         return finished
 
     def fill(self, jobs: Sequence[Job], position: int) -> None:
-        """Put jobs of one row each into rows and step until every row has come to that position."""
-        for job in jobs:
-            self.submit(job)
+        """Put jobs of one row each into rows, in place of the last ones; step until all have come to that position."""
+        for request_id in self._filled:
+            self.engine.cancel(request_id)
+        self._filled = [self.submit(job) for job in jobs]
         while self.cache.num_rows < len(jobs) or self.cache.positions[: len(jobs)].min() < position:
             self.step()
 

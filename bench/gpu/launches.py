@@ -18,7 +18,7 @@ from bench.gpu.engines import PlacedEngine, open_bundle
 from bench.gpu.machine import Machine
 from bench.gpu.models import Models
 from bench.gpu.report import Skipped, print_table
-from bench.gpu.steps import filled, step_times
+from bench.gpu.steps import NUM_WARM, fill, run_step, step_times
 
 ROWS = (1, 32, 256)
 STEPS = 20
@@ -34,19 +34,21 @@ def launches(machine: Machine, models: Models) -> dict[str, Any]:
         raise Skipped("a CPU launches no kernels")
     subject, rows_found = models.random("base"), []
     for has_graphs in (True, False):
-        bundle = open_bundle(models.bundle(subject), machine, has_graphs)
+        engine = PlacedEngine(open_bundle(models.bundle(subject), machine, has_graphs), max(ROWS))
         for rows in ROWS:
-            engine, _ = filled(machine, subject, bundle, rows)
-            wall = statistics.median(step_times(engine, STEPS))
+            fill(engine, machine, subject, rows)
+            wall = statistics.median(step_times(engine, STEPS)[NUM_WARM:])
             busy, num_kernels = _busy_seconds(engine)
-            rows_found.append({"rows": rows, "graphs": has_graphs, "wall": wall, "busy": busy, "kernels": num_kernels})
-            del engine
+            found = {"rows": rows, "graphs": has_graphs, "execution": run_step(engine)}
+            rows_found.append(found | {"wall": wall, "busy": busy, "kernels": num_kernels})
+        del engine
     print_table(
-        ("rows", "graphs", "wall ms", "device busy ms", "kernels and copies", "launching and waiting"),
+        ("rows", "graphs", "ran as", "wall ms", "device busy ms", "kernels and copies", "launching and waiting"),
         [
             (
                 row["rows"],
                 "on" if row["graphs"] else "off",
+                row["execution"],
                 f"{1e3 * row['wall']:.3f}",
                 f"{1e3 * row['busy']:.3f}",
                 f"{row['kernels']:.0f}",
@@ -65,7 +67,7 @@ def _busy_seconds(engine: PlacedEngine) -> tuple[float, float]:
         RuntimeError: the profiler saw none.
     """
     with profile(activities=[ProfilerActivity.CUDA]) as profiled:
-        step_times(engine, STEPS)
+        num_steps = len(step_times(engine, STEPS))
     spans = [
         (event.time_range.start, event.time_range.end)
         for event in profiled.events()
@@ -73,7 +75,6 @@ def _busy_seconds(engine: PlacedEngine) -> tuple[float, float]:
     ]
     if not spans:
         raise RuntimeError("the profiler saw no kernel: CUPTI is not usable here")
-    num_steps = STEPS + 3
     return covered(spans) / 1e6 / num_steps, len(spans) / num_steps
 
 

@@ -32,6 +32,11 @@ class Machine:
         """The same for PyTorch."""
         return torch.float16 if self.device == "cuda" else torch.float32
 
+    @property
+    def name(self) -> str:
+        """Of the GPU, as its driver has it; or cpu."""
+        return torch.cuda.get_device_name() if self.device == "cuda" else "cpu"
+
     def synchronize(self) -> None:
         """Wait until the device has done what PyTorch gave it."""
         if self.device == "cuda":
@@ -62,7 +67,7 @@ class Machine:
         """For the record."""
         facts = {"device": self.device, "torch": torch.__version__}
         if self.device == "cuda":
-            facts |= {"name": torch.cuda.get_device_name(), "cuda": str(torch.version.cuda)}
+            facts |= {"name": self.name, "cuda": str(torch.version.cuda)}
         return facts
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 
@@ -17,6 +17,14 @@ class CheckFailedError(Exception):
 
 class Skipped(Exception):  # noqa: N818 - no error
     """This part has nothing to measure here; the message says why."""
+
+
+def judge(goals: Mapping[str, bool]) -> dict[str, str]:
+    """Say of each goal whether it is met; "met" or "missed", for the record. A goal that is missed is no failure."""
+    judged = {goal: "met" if is_met else "missed" for goal, is_met in goals.items()}
+    for goal, verdict in judged.items():
+        print(f"  goal {verdict}: {goal}", flush=True)
+    return judged
 
 
 def print_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

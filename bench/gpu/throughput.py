@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -12,17 +12,20 @@ import torch
 from bench.gpu.engines import Job, PlacedEngine, open_bundle, translate
 from bench.gpu.machine import Machine
 from bench.gpu.models import Models
-from bench.gpu.report import print_table
+from bench.gpu.report import judge, print_table
 from bench.subjects import FIXED_TOKENS, Subject
 from service.request import DecodingOptions
 from training.search import greedy
 from training.vocabulary import END_ID
 
+OURS = "seq2serve"
 ROWS = (1, 64, 256)
 TINY_ROWS = (4,)
 ROUNDS = 5
 BATCHES = 4
 """Of `rows` sentences in a round; one row: as many sentences as that."""
+GOAL_RATIO = 5.0
+"""Of our tokens per second to PyTorch's."""
 Decode = Callable[[list[list[int]], int], int]
 """(sources, how many at a time) -> target tokens made."""
 
@@ -30,16 +33,29 @@ Decode = Callable[[list[list[int]], int], int]
 def throughput(machine: Machine, models: Models) -> dict[str, Any]:
     """Base and big; every translation has the same number of tokens, so that nobody waits for the longest."""
     figures: dict[str, Any] = {}
+    numbers = TINY_ROWS if machine.is_tiny else ROWS
+    is_met: dict[str, bool] = {}
     for name in ("base", "big"):
         subject = models.random(name)
-        everybody, absent = _contestants(machine, models, subject)
+        everybody, absent = _contestants(machine, models, subject, max(numbers))
         for text in absent:
             print(f"  {text}")
         figures[name] = {"absent": absent}
-        for rows in TINY_ROWS if machine.is_tiny else ROWS:
-            figures[name][str(rows)] = _compare(machine, subject, everybody, rows)
+        for rows in numbers:
+            rates = figures[name][str(rows)] = _compare(machine, subject, everybody, rows)
+            goal = f"{name}, {rows} at a time: {GOAL_RATIO:.0f} times PyTorch"
+            is_met[goal] = reaches_goal(rates[OURS], rates[f"PyTorch {machine.precision}"])
         del everybody
-    return figures
+    return figures | {"goals": judge(is_met)}
+
+
+def reaches_goal(ours: Sequence[float], theirs: Sequence[float]) -> bool:
+    """Whether the median of the rounds' ratios does."""
+    return statistics.median(_ratios(ours, theirs)) >= GOAL_RATIO
+
+
+def _ratios(ours: Sequence[float], theirs: Sequence[float]) -> list[float]:
+    return [one / other for one, other in zip(ours, theirs, strict=True)]
 
 
 def _compare(machine: Machine, subject: Subject, everybody: dict[str, Decode], rows: int) -> dict[str, list[float]]:
@@ -53,12 +69,8 @@ def _compare(machine: Machine, subject: Subject, everybody: dict[str, Decode], r
             machine.synchronize()
             if turn:
                 rates[name].append(num_tokens / (time.perf_counter() - started))
-    ours = rates["seq2serve"]
-    print(f"{subject.name}, {rows} at a time: target tokens per second; goal 5 times PyTorch")
-    lines = []
-    for name, values in rates.items():
-        ratios = [one / other for one, other in zip(ours, values, strict=True)]
-        lines.append((name, _spread(values, 0), _spread(ratios, 2)))
+    print(f"{subject.name}, {rows} at a time: target tokens per second")
+    lines = [(name, _spread(values, 0), _spread(_ratios(rates[OURS], values), 2)) for name, values in rates.items()]
     print_table(("", "median (least to most)", "ours to theirs"), lines)
     return rates
 
@@ -67,10 +79,12 @@ def _spread(values: list[float], digits: int) -> str:
     return f"{statistics.median(values):.{digits}f} ({min(values):.{digits}f} to {max(values):.{digits}f})"
 
 
-def _contestants(machine: Machine, models: Models, subject: Subject) -> tuple[dict[str, Decode], list[str]]:
+def _contestants(
+    machine: Machine, models: Models, subject: Subject, max_rows: int
+) -> tuple[dict[str, Decode], list[str]]:
     """Who takes part, by name, and why others do not."""
     everybody = {
-        "seq2serve": _ours(machine, models, subject),
+        OURS: _ours(machine, models, subject, max_rows),
         f"PyTorch {machine.precision}": _pytorch(machine, subject),
     }
     try:
@@ -81,16 +95,12 @@ def _contestants(machine: Machine, models: Models, subject: Subject) -> tuple[di
     return everybody, []
 
 
-def _ours(machine: Machine, models: Models, subject: Subject) -> Decode:
-    bundle = open_bundle(models.bundle(subject), machine)
-    engines: dict[int, PlacedEngine] = {}
+def _ours(machine: Machine, models: Models, subject: Subject, max_rows: int) -> Decode:
+    engine = PlacedEngine(open_bundle(models.bundle(subject), machine), max_rows)
     options = DecodingOptions(FIXED_TOKENS, FIXED_TOKENS)
 
     def decode(sources: list[list[int]], rows: int) -> int:
-        if rows not in engines:
-            engines.clear()  # one cache at a time
-            engines[rows] = PlacedEngine(bundle, rows)
-        found = translate(engines[rows], [Job(tuple(source), options) for source in sources], 2 * rows)
+        found = translate(engine, [Job(tuple(source), options) for source in sources], rows)
         return sum(len(translation.token_ids) for translation in found)
 
     return decode
