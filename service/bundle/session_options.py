@@ -32,17 +32,17 @@ def session_options(is_placed: bool) -> ort.SessionOptions:
     return options
 
 
-def cuda_options(role: Role, placement: Placement, max_workspace_mebibytes: int) -> dict[str, str]:
+def cuda_options(role: Role, placement: Placement, max_arena_bytes: int) -> dict[str, str]:
     """For a graph on CUDA; whether steps are captured is said elsewhere.
 
     Args:
         role: decides on the stream. explain has one of its own, made by ONNX Runtime: it runs beside, on other threads.
         placement: of the bundle.
-        max_workspace_mebibytes: what intermediate results may take.
+        max_arena_bytes: what intermediate results may take, and weights: they are counted there, though not kept there.
     """
     options = {
         "device_id": "0",
-        "gpu_mem_limit": str(max_workspace_mebibytes * 2**20),
+        "gpu_mem_limit": str(max_arena_bytes),
         # By default the arena doubles, and holds up to twice of what is needed.
         "arena_extend_strategy": "kSameAsRequested",
         # By default sums over a row are kept in float16.

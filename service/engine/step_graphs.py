@@ -43,7 +43,7 @@ class StepGraphs:
         """Without `is_enabled` every step launches its kernels; captures are alone behind the gate."""
         self._is_enabled = is_enabled
         self._gate = gate
-        self._kernels = _options(NO_GRAPH)
+        self._kernels = run_options()
         self._graphs: dict[Hashable, ort.RunOptions] = {}
         self._num_steps: Counter[Hashable] = Counter()
 
@@ -66,7 +66,7 @@ class StepGraphs:
         return "kernels" if options is self._kernels else "graph"
 
     def _capture(self, kind: Hashable, step: Callable[[ort.RunOptions], None]) -> None:
-        options = _options(str(next(_ids)))
+        options = run_options(str(next(_ids)))
         try:
             with self._gate.capturing():
                 step(options)
@@ -84,9 +84,9 @@ class StepGraphs:
         return is_warm_up or self._num_steps[kind] > MIN_STEPS
 
 
-def _options(graph_id: str) -> ort.RunOptions:
+def run_options(graph_id: str = NO_GRAPH) -> ort.RunOptions:
+    """For a run that returns before it is done, and captures or replays a graph where it is given an id."""
     options = ort.RunOptions()
     options.add_run_config_entry("gpu_graph_id", graph_id)
-    # The runner waits once, for the copy of the results.
     options.add_run_config_entry("disable_synchronize_execution_providers", "1")
     return options

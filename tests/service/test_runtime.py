@@ -99,7 +99,7 @@ def test_each_role_has_its_stream_and_its_limit(monkeypatch: pytest.MonkeyPatch)
     encoder, decoder, explain = pretence.told
     common = {
         "device_id": "0",
-        "gpu_mem_limit": str(3 * 2**20),
+        "gpu_mem_limit": str(3 * 2**20 + len(content)),
         "arena_extend_strategy": "kSameAsRequested",
         "enable_skip_layer_norm_strict_mode": "1",
         "cudnn_conv_algo_search": "HEURISTIC",
