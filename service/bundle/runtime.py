@@ -147,6 +147,8 @@ def _open_on(device: str, content: bytes, name: str, options: dict[str, str]) ->
 
 def _open_cuda(is_required: bool) -> Device | None:
     """The GPU, or nothing where it is not required."""
+    # cuDNN's attention makes a plan for every new shape, for tens of milliseconds; flash attention has none to make.
+    os.environ.setdefault("ORT_ENABLE_CUDNN_FLASH_ATTENTION", "0")
     missing = missing_for_cuda()
     if not missing:
         try:

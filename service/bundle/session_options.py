@@ -43,8 +43,8 @@ def cuda_options(role: Role, placement: Placement, max_arena_bytes: int) -> dict
     options = {
         "device_id": "0",
         "gpu_mem_limit": str(max_arena_bytes),
-        # By default the arena doubles, and holds up to twice of what is needed.
-        "arena_extend_strategy": "kSameAsRequested",
+        # What grows by what is asked for never joins again: good for steps, whose sizes are few, and for nothing else.
+        "arena_extend_strategy": "kSameAsRequested" if role == "decoder" else "kNextPowerOfTwo",
         # By default sums over a row are kept in float16.
         "enable_skip_layer_norm_strict_mode": "1",
         # By default convolutions are tried out anew for every new shape of input.
