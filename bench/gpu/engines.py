@@ -31,6 +31,7 @@ class PlacedEngine:
 
     def __init__(self, bundle: Bundle, num_rows: int) -> None:
         self.runner, self.cache = place_bundle(bundle, num_rows)
+        self.runner.warm_up()
         self.engine = Engine(self.runner, self.cache, Scheduler(10**6, MAX_ENCODER_TOKENS))
         self._num_submitted = 0
         self._filled: list[int] = []

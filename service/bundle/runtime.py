@@ -9,7 +9,7 @@ from functools import cache
 
 import onnxruntime as ort
 
-from service.bundle.assignment import check_assignment
+from service.bundle.assignment import HEAVY, MOVING, check_assignment
 from service.bundle.session_options import Role, cuda_options, session_options
 from service.device.capture_gate import CaptureGate
 from service.device.cuda import CudaDevice
@@ -99,11 +99,11 @@ class Runtime:
         device = placement.device.name if placement else "cpu"
         if placement is None or device == "cpu":
             return _open_on("cpu", content, name, {})
-        options = cuda_options(role, placement, self.max_workspace_mebibytes)
-        if role == "decoder" and placement.has_graphs:
-            session = _open_capturing(device, content, name, options)
-        else:
-            session = _open_on(device, content, name, options)
+        options = cuda_options(role, placement, self.max_workspace_mebibytes * 2**20 + len(content))
+        open_session = _open_capturing if role == "decoder" and placement.has_graphs else _open_on
+        with placement.gate.running():
+            session = open_session(device, content, name, options)
+        check_assignment(session, name, MOVING if role == "rows" else HEAVY)
         # Its stream is not to go before it does.
         session._placement = placement
         return session
@@ -142,13 +142,13 @@ def _open_on(device: str, content: bytes, name: str, options: dict[str, str]) ->
         )
     # It would keep the bytes for ever, to begin anew.
     session._model_bytes = None
-    if device != "cpu":
-        check_assignment(session, name)
     return session
 
 
 def _open_cuda(is_required: bool) -> Device | None:
     """The GPU, or nothing where it is not required."""
+    # cuDNN's attention makes a plan for every new shape, for tens of milliseconds; flash attention has none to make.
+    os.environ.setdefault("ORT_ENABLE_CUDNN_FLASH_ATTENTION", "0")
     missing = missing_for_cuda()
     if not missing:
         try:

@@ -32,19 +32,19 @@ def session_options(is_placed: bool) -> ort.SessionOptions:
     return options
 
 
-def cuda_options(role: Role, placement: Placement, max_workspace_mebibytes: int) -> dict[str, str]:
+def cuda_options(role: Role, placement: Placement, max_arena_bytes: int) -> dict[str, str]:
     """For a graph on CUDA; whether steps are captured is said elsewhere.
 
     Args:
         role: decides on the stream. explain has one of its own, made by ONNX Runtime: it runs beside, on other threads.
         placement: of the bundle.
-        max_workspace_mebibytes: what intermediate results may take.
+        max_arena_bytes: what intermediate results may take, and weights: they are counted there, though not kept there.
     """
     options = {
         "device_id": "0",
-        "gpu_mem_limit": str(max_workspace_mebibytes * 2**20),
-        # By default the arena doubles, and holds up to twice of what is needed.
-        "arena_extend_strategy": "kSameAsRequested",
+        "gpu_mem_limit": str(max_arena_bytes),
+        # What grows by what is asked for never joins again: good for steps, whose sizes are few, and for nothing else.
+        "arena_extend_strategy": "kSameAsRequested" if role == "decoder" else "kNextPowerOfTwo",
         # By default sums over a row are kept in float16.
         "enable_skip_layer_norm_strict_mode": "1",
         # By default convolutions are tried out anew for every new shape of input.

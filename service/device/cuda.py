@@ -20,25 +20,25 @@ from service.errors import DeviceError
 logger = logging.getLogger(__name__)
 
 RUNTIME_MODULE = "cuda.bindings.runtime"
+FIRST = 0
 
 
 class CudaDevice:
     """One GPU. Its methods may be called on any thread."""
 
-    def __init__(self, runtime: Any, index: int = 0) -> None:
+    def __init__(self, runtime: Any) -> None:
         """`runtime`: the module cuda.bindings.runtime, or what stands for it in a test.
 
         Raises:
             DeviceError: there is no such GPU, or it does not answer.
         """
         self._cuda = Cuda(runtime)
-        self._index = index
         with self._current("use of it"):
             self._zeroing = CudaStream(self._cuda)
 
     @classmethod
-    def open(cls, index: int = 0) -> CudaDevice:
-        """The GPU of that number, as CUDA_VISIBLE_DEVICES numbers them.
+    def open(cls) -> CudaDevice:
+        """The first GPU that the process sees; CUDA_VISIBLE_DEVICES chooses.
 
         Raises:
             DeviceError: cuda-bindings is missing, or the GPU does not answer.
@@ -47,7 +47,7 @@ class CudaDevice:
             runtime = importlib.import_module(RUNTIME_MODULE)
         except ImportError as error:
             raise DeviceError(f"the package cuda-bindings is missing ({error}): install seq2serve[cuda]") from error
-        return cls(runtime, index)
+        return cls(runtime)
 
     @property
     def name(self) -> str:
@@ -110,10 +110,10 @@ class CudaDevice:
         cuda = self._cuda
         try:
             with cuda.beside_captures():
-                cuda.ask("cudaSetDevice", self._index)
+                cuda.ask("cudaSetDevice", FIRST)
                 yield
         except DeviceError as error:
-            raise DeviceError(f"GPU {self._index}: {wanted} cannot be had: {error}{cuda.free_memory()}") from None
+            raise DeviceError(f"GPU {FIRST}: {wanted} cannot be had: {error}{cuda.free_memory()}") from None
 
 
 class CudaBuffer:

@@ -83,6 +83,12 @@ class Arena:
         self._buffer: Buffer | None = None
         self._num_used = 0
 
+    @property
+    def buffer(self) -> Buffer:
+        """What pieces are taken of, since the last `reset`."""
+        assert self._buffer is not None
+        return self._buffer
+
     def reset(self, num_bytes: int) -> None:
         """Have room for pieces of `num_bytes` together, each a multiple of `ALIGNMENT`; nobody uses the old ones."""
         if self._buffer is None or self._buffer.num_bytes < num_bytes:
@@ -92,10 +98,9 @@ class Arena:
 
     def take(self, num_bytes: int) -> int:
         """The address of a piece."""
-        assert self._buffer is not None
-        address = self._buffer.address + self._num_used
+        address = self.buffer.address + self._num_used
         self._num_used += round_up(num_bytes, ALIGNMENT)
-        assert self._num_used <= self._buffer.num_bytes
+        assert self._num_used <= self.buffer.num_bytes
         return address
 
 

@@ -9,8 +9,8 @@ A arrays of a pool, R rows, G groups of a row (heads), P positions, U numbers of
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import onnxruntime as ort
@@ -21,6 +21,11 @@ from service.device.device import Buffer, Device, Placement, Stream
 from service.device.row_graphs import RowGraphs
 from service.engine.device_memory import ALIGNMENT, NUMBER, Uploads, constant, round_up
 from service.errors import BundleError
+
+MAX_MOVED_BYTES = 64 * 2**20
+"""Of the memory for intermediate results that one run takes: what moves, and the indices of its cells."""
+INDEX_NUMBERS = 4
+"""Numbers that a graph computes for each cell."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +133,7 @@ class RowMover:
     positions: Buffer
     """0, 1, 2, … as far as the longest row goes."""
     uploads: Uploads
-    options: ort.RunOptions = field(default_factory=ort.RunOptions)
+    options: ort.RunOptions
 
     def place(
         self, pool: Pool, values: int, num_sources: int, num_positions: int, members: Sequence[int], rows: Sequence[int]
@@ -144,29 +149,46 @@ class RowMover:
             rows: the row for each.
         """
         shape = pool.shape
-        dimensions = (len(pool.names), num_sources, shape.num_groups, num_positions, shape.cell_numbers)
         vectors = {"rows": [row * shape.row_cells for row in rows], "members": members}
-        binding = self._bind(self.graphs.place, pool, num_positions, vectors)
-        binding.bind_input("values", self.device.name, 0, NUMBER, dimensions, values)
-        with self.gate.running():
-            self.graphs.place.run_with_iobinding(binding, self.options)
+        for part in self._parts(pool, len(rows) * num_positions):
+            binding = self._bind(self.graphs.place, pool, part, num_positions, vectors)
+            dimensions = (len(part), num_sources, shape.num_groups, num_positions, shape.cell_numbers)
+            address = values + part.start * pool.encoded_stride(num_sources, num_positions)
+            binding.bind_input("values", self.device.name, 0, NUMBER, dimensions, address)
+            self._run(self.graphs.place, binding)
 
     def move(self, pool: Pool, num_positions: int, origins: Sequence[int], rows: Sequence[int]) -> None:
         """Let each of `rows` become what its origin was before any of them changed, the first positions of it."""
         row_cells = pool.shape.row_cells
         vectors = {"rows": [row * row_cells for row in rows], "origins": [row * row_cells for row in origins]}
-        binding = self._bind(self.graphs.move, pool, num_positions, vectors)
+        for part in self._parts(pool, len(rows) * num_positions):
+            self._run(self.graphs.move, self._bind(self.graphs.move, pool, part, num_positions, vectors))
+
+    def _parts(self, pool: Pool, num_positions: int) -> Iterator[range]:
+        """The pool's arrays in runs of no more than MAX_MOVED_BYTES, where so many positions of each move."""
+        cell_bytes = (pool.shape.cell_numbers + INDEX_NUMBERS) * NUMBER.itemsize
+        size = max(1, MAX_MOVED_BYTES // (num_positions * pool.shape.num_groups * cell_bytes))
+        for first in range(0, len(pool.names), size):
+            yield range(first, min(first + size, len(pool.names)))
+
+    def _run(self, session: ort.InferenceSession, binding: ort.IOBinding) -> None:
         with self.gate.running():
-            self.graphs.move.run_with_iobinding(binding, self.options)
+            session.run_with_iobinding(binding, self.options)
 
     def _bind(
-        self, session: ort.InferenceSession, pool: Pool, num_positions: int, vectors: Mapping[str, Sequence[int]]
+        self,
+        session: ort.InferenceSession,
+        pool: Pool,
+        part: range,
+        num_positions: int,
+        vectors: Mapping[str, Sequence[int]],
     ) -> ort.IOBinding:
         shape, name = pool.shape, self.device.name
         cells = (pool.cells.num_bytes // (shape.cell_numbers * NUMBER.itemsize), shape.cell_numbers)
         binding = session.io_binding()
         binding.bind_input("cells", name, 0, NUMBER, cells, pool.cells.address)
-        binding.bind_input("arrays", name, 0, NUMBER, (len(pool.names),), pool.arrays.address)
+        arrays = pool.arrays.address + part.start * NUMBER.itemsize
+        binding.bind_input("arrays", name, 0, NUMBER, (len(part),), arrays)
         binding.bind_input("groups", name, 0, NUMBER, (shape.num_groups,), pool.groups.address)
         binding.bind_input("positions", name, 0, NUMBER, (num_positions,), self.positions.address)
         for (key, vector), address in zip(vectors.items(), self.uploads.put(*vectors.values()), strict=True):

@@ -5,6 +5,7 @@ n running rows, rounded up to a bucket; k candidates; V vocabulary size.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -18,7 +19,7 @@ from service.engine.batch import Array, Batch, Candidates, EncodedSource, offere
 from service.engine.device_memory import Arena, Mirrored, PinnedArena, aligned_sum
 from service.engine.device_store import DeviceStore, EncodedBatch, Member
 from service.engine.sources import reader_of
-from service.engine.step_graphs import StepGraphs, bucket_of, buckets
+from service.engine.step_graphs import StepGraphs, bucket_of, buckets, run_options
 from service.request import Source
 
 GREEDY_CANDIDATES = 1
@@ -63,11 +64,15 @@ class DeviceRunner:
         self._sources, self._encoded = PinnedArena(placement.device), Arena(placement.device)
         self._all_log_probs: Mirrored | None = None
         """(max_rows, V), shared by all steps that want the whole vocabulary."""
-        self._encoder_options = ort.RunOptions()
-        self._encoder_options.add_run_config_entry("disable_synchronize_execution_providers", "1")
+        self._encoder_options = run_options()
+        self._batches: weakref.WeakSet[EncodedBatch] = weakref.WeakSet()
+        """Those that somebody holds; what the encoder gave of others is in rows, or nobody wants it."""
 
     def warm_up(self) -> None:
-        """Run a step of every bucket as greedy search asks for it, and capture it where graphs are captured."""
+        """Run a step of every bucket as greedy search asks for it, and capture it where graphs are captured.
+
+        On the thread that will step: ONNX Runtime keeps what was captured for each thread by itself.
+        """
         for num_rows in reversed(self._buckets):  # the largest first: the memory it takes serves the others, too
             self._run(_Kind(num_rows, GREEDY_CANDIDATES, is_full=False), num_rows, is_warm_up=True)
 
@@ -91,12 +96,14 @@ class DeviceRunner:
         return self._run(_Kind(bucket_of(batch.num_rows, self._buckets), num_candidates, is_full), batch.num_rows)
 
     def _begin_encoding(self, inputs: Sequence[dict[str, Array]], lengths: Sequence[Sequence[int]]) -> None:
-        """Have memory: what was encoded before is in its rows when that memory is written again."""
+        """Have memory: what was encoded before is in its rows when that memory is written again, or keeps its own."""
         self._store.flush()
         encoder_stream = self._placement.encoder_stream
         encoder_stream.wait_for(self._placement.decoder_stream)
         encoder_stream.synchronize()
         self._sources.reset(aligned_sum([array.nbytes for arrays in inputs for array in arrays.values()]))
+        if self._batches:
+            self._encoded = Arena(self._placement.device)
         self._encoded.reset(
             aligned_sum([pool.encoded_bytes(len(group), max(group)) for group in lengths for pool in self._store.pools])
         )
@@ -116,7 +123,9 @@ class DeviceRunner:
                 address += pool.encoded_stride(num_sources, num_positions)
         with self._placement.gate.running():
             self._encoder.run_with_iobinding(binding, self._encoder_options)
-        return EncodedBatch(num_sources, num_positions, values)
+        batch = EncodedBatch(num_sources, num_positions, values, self._encoded.buffer)
+        self._batches.add(batch)
+        return batch
 
     def _run(self, kind: _Kind, num_rows: int, is_warm_up: bool = False) -> Candidates:
         device, stream = self._placement.device, self._placement.decoder_stream

@@ -13,12 +13,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from service.bundle.state_spec import DTYPES, StateArray
-from service.device.device import Device, Placement
+from service.device.device import Buffer, Device, Placement
 from service.device.row_graphs import RowGraphs
 from service.engine.batch import EncodedSource
 from service.engine.device_memory import ALIGNMENT, Mirrored, Uploads, constant, round_up
 from service.engine.device_rows import RowMover, make_pools
 from service.engine.state_store import Numbers, Span
+from service.engine.step_graphs import run_options
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +31,8 @@ class EncodedBatch:
     """Of the longest source."""
     values: Sequence[int]
     """By pool, the address of its arrays, one after the other."""
+    memory: Buffer
+    """That they lie in."""
 
 
 class Member(NamedTuple):
@@ -71,8 +74,7 @@ class DeviceStore:
         longest = max((pool.shape.capacity for pool in self.pools), default=1)
         positions = constant(device, np.arange(longest), stream)
         uploads = Uploads(device, stream, 8 * max_rows)
-        self._mover = RowMover(device, graphs, placement.gate, positions, uploads)
-        self._mover.options.add_run_config_entry("disable_synchronize_execution_providers", "1")
+        self._mover = RowMover(device, graphs, placement.gate, positions, uploads, run_options())
         self._numbers, self.numbers = _numbers(placement.device, max_rows)
         self._writes: dict[int, Member] = {}
         self._moves: dict[str, dict[int, tuple[int, int]]] = {"source": {}, "hypothesis": {}}
@@ -148,7 +150,8 @@ class DeviceStore:
                     self._mover.place(pool, values, batch.num_sources, num_positions, members, rows)
 
     def _flush_moves(self) -> None:
-        for owner, moves in self._moves.items():
+        asked, self._moves = self._moves, {owner: {} for owner in self._moves}  # one that fails is not asked for again
+        for owner, moves in asked.items():
             if not moves:
                 continue
             rows, origins = list(moves), [origin for origin, _ in moves.values()]
@@ -156,7 +159,6 @@ class DeviceStore:
             for pool in self.pools:
                 if pool.shape.owner == owner:
                     self._mover.move(pool, min(length, pool.shape.capacity), origins, rows)
-            moves.clear()
 
 
 def _numbers(device: Device, max_rows: int) -> tuple[Mirrored, Numbers]:

@@ -85,6 +85,10 @@ class Engine:
         """What is told while there is no place."""
         return self._scheduler.refusal()
 
+    def warm_up(self) -> None:
+        """See `Runner.warm_up`."""
+        self._runner.warm_up()
+
     def submit(self, request: Request) -> None:
         """Queue a request.
 

@@ -10,7 +10,7 @@ from service.engine.runner import OnnxRunner, Runner
 
 
 def place_bundle(bundle: Bundle, num_rows: int) -> tuple[Runner, KVCache]:
-    """What runs a bundle, and the books of `num_rows` rows; on a device, its steps are warm.
+    """What runs a bundle, and the books of `num_rows` rows.
 
     Raises:
         BundleError: its state is not for devices.
@@ -22,6 +22,4 @@ def place_bundle(bundle: Bundle, num_rows: int) -> tuple[Runner, KVCache]:
         return OnnxRunner(bundle), KVCache(spec, num_rows, *capacities)
     assert bundle.row_graphs is not None
     store = DeviceStore(spec, num_rows, *capacities, bundle.placement, bundle.row_graphs)
-    runner = DeviceRunner(bundle, bundle.placement, store)
-    runner.warm_up()
-    return runner, KVCache(spec, num_rows, *capacities, store)
+    return DeviceRunner(bundle, bundle.placement, store), KVCache(spec, num_rows, *capacities, store)

@@ -26,6 +26,10 @@ class Runner(Protocol):
     """Whether `encode` returns before the encoder is done, which then runs while `step` does. Who opens a row waits for
     it, so the engine opens rows after the step. An error of the encoder may come as late as that."""
 
+    def warm_up(self) -> None:
+        """Do what is slow the first time. On the thread that will step, while no row is in use."""
+        ...
+
     def encode(self, sources: Sequence[Source]) -> list[EncodedSource]:
         """Encode sources together; padding never changes a result."""
         ...
@@ -69,6 +73,9 @@ class OnnxRunner:
         self._steps: dict[tuple[int, int, bool], _Step] = {}
         self._log_probs = np.empty((0, self.vocabulary.target_size), np.float32)
         """(rows, V), shared by all steps that want the whole vocabulary."""
+
+    def warm_up(self) -> None:
+        """Nothing is."""
 
     def encode(self, sources: Sequence[Source]) -> list[EncodedSource]:
         """See `Runner`; sources that are alike go together."""

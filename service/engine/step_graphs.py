@@ -21,6 +21,8 @@ BUCKETS = (1, 2, 4, 8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
 MIN_STEPS = 16
 """Of a kind, before it is captured while requests wait: a capture takes as long as some steps."""
 MAX_GRAPHS = 64
+MAX_FAILURES = 3
+"""To capture, before no more is tried."""
 NO_GRAPH = "-1"
 _ids = itertools.count()
 """A session replays what was captured under an id, whoever asks."""
@@ -43,9 +45,10 @@ class StepGraphs:
         """Without `is_enabled` every step launches its kernels; captures are alone behind the gate."""
         self._is_enabled = is_enabled
         self._gate = gate
-        self._kernels = _options(NO_GRAPH)
+        self._kernels = run_options()
         self._graphs: dict[Hashable, ort.RunOptions] = {}
         self._num_steps: Counter[Hashable] = Counter()
+        self._failed: set[Hashable] = set()
 
     def run(self, kind: Hashable, step: Callable[[ort.RunOptions], None], is_warm_up: bool = False) -> str:
         """Run a step; where it is captured first, twice.
@@ -66,27 +69,28 @@ class StepGraphs:
         return "kernels" if options is self._kernels else "graph"
 
     def _capture(self, kind: Hashable, step: Callable[[ort.RunOptions], None]) -> None:
-        options = _options(str(next(_ids)))
+        options = run_options(str(next(_ids)))
         try:
             with self._gate.capturing():
                 step(options)
         except Exception as error:  # onnxruntime has no common base class for its errors
-            self._is_enabled = False
-            self._graphs.clear()
-            logger.warning("no CUDA graphs from now on, because a step cannot be captured: %s", error)
+            self._failed.add(kind)
+            logger.warning("steps like %s run kernel by kernel, for one could not be captured: %s", kind, error)
         else:
             self._graphs[kind] = options
 
     def _is_due(self, kind: Hashable, is_warm_up: bool) -> bool:
-        if not self._is_enabled or len(self._graphs) >= MAX_GRAPHS:
+        if not self._is_enabled or kind in self._failed or len(self._graphs) >= MAX_GRAPHS:
+            return False
+        if len(self._failed) >= MAX_FAILURES:
             return False
         self._num_steps[kind] += 1
         return is_warm_up or self._num_steps[kind] > MIN_STEPS
 
 
-def _options(graph_id: str) -> ort.RunOptions:
+def run_options(graph_id: str = NO_GRAPH) -> ort.RunOptions:
+    """For a run that returns before it is done, and captures or replays a graph where it is given an id."""
     options = ort.RunOptions()
     options.add_run_config_entry("gpu_graph_id", graph_id)
-    # The runner waits once, for the copy of the results.
     options.add_run_config_entry("disable_synchronize_execution_providers", "1")
     return options

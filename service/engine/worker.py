@@ -192,6 +192,7 @@ class Worker:
 
     def _run(self) -> None:
         try:
+            self._engine.warm_up()
             while self._obey():
                 events = self._engine.step()
                 self._moved_seconds = time.monotonic()

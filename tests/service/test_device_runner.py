@@ -14,6 +14,7 @@ from export.parity import run_engine
 from export.writer import ExportOptions, export
 from service.bundle.bundle import Bundle
 from service.bundle.runtime import Runtime
+from service.engine.batch import EncodedSource
 from service.engine.device_runner import DeviceRunner
 from service.engine.device_store import DeviceStore
 from service.engine.engine import Engine
@@ -21,7 +22,7 @@ from service.engine.kv_cache import KVCache
 from service.engine.placed import place_bundle
 from service.engine.scheduler import Scheduler
 from service.errors import DeviceError
-from service.request import DecodingOptions, FinishedEvent, Picture, Request, SamplingOptions, Translation
+from service.request import DecodingOptions, FinishedEvent, Picture, Request, SamplingOptions, Source, Translation
 from tests.conftest import Captioner
 from tests.export.test_export import random_sources
 from tests.export.test_rnn_export import make_checkpoint as make_rnn
@@ -84,7 +85,7 @@ def test_rows_that_come_and_go_in_random_order_keep_their_state(kind: str, bundl
     bundle, generator = bundles[kind], random.Random(5)
     sources = sources_of(bundle, 40)
     options = [DecodingOptions(generator.randint(2, 12), beam_size=generator.choice([1, 1, 2, 4])) for _ in sources]
-    expected = [run_engine(bundle, [source], [option][0])[0] for source, option in zip(sources, options, strict=True)]
+    expected = [run_engine(bundle, [source], option)[0] for source, option in zip(sources, options, strict=True)]
     engine = Engine(*place_bundle(on_device(bundle), 9), Scheduler(100, 4 * LONGEST))
     waiting, found = list(enumerate(zip(sources, options, strict=True))), {}
     cancelled: set[int] = set()
@@ -110,6 +111,7 @@ def placed(bundle: Bundle, num_rows: int) -> tuple[DeviceRunner, KVCache, HostDe
     device = HostDevice()
     runner, cache = place_bundle(on_device(bundle, device), num_rows)
     assert isinstance(runner, DeviceRunner)
+    runner.warm_up()
     return runner, cache, device
 
 
@@ -174,3 +176,21 @@ def test_a_picture_is_described_as_on_the_host(captioner: Captioner) -> None:
 def test_a_device_without_room_for_the_rows_is_an_error(bundles: dict[str, Bundle]) -> None:
     with pytest.raises(DeviceError, match="asked for"):
         place_bundle(on_device(bundles["rnn float16"], HostDevice(free_bytes=5000)), 64)
+
+
+def test_sources_encoded_one_by_one_after_a_failure_stay_apart(
+    bundles: dict[str, Bundle], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They wait for their rows while the next is encoded: its memory is not theirs."""
+    bundle, decoding = bundles["transformer float32"], DecodingOptions(8)
+    sources = sources_of(bundle, 5)
+    expected = run_engine(bundle, sources, decoding)
+    encode = DeviceRunner.encode
+
+    def alone(runner: DeviceRunner, sources: Sequence[Source]) -> list[EncodedSource]:
+        if len(sources) > 1:
+            raise RuntimeError("out of memory")
+        return encode(runner, sources)
+
+    monkeypatch.setattr(DeviceRunner, "encode", alone)
+    same(run_engine(on_device(bundle), sources, decoding), expected)

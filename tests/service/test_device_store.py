@@ -58,7 +58,7 @@ class Encoder:
                 address = buffer.address + index * pool.encoded_stride(len(lengths), longest)
                 arrays[name] = memory_at(address, shape, self.store.dtype(name))
                 arrays[name][...] = self.generator.integers(1, 1000, shape)
-        batch = EncodedBatch(len(lengths), longest, values)
+        batch = EncodedBatch(len(lengths), longest, values, buffer)
         return [
             (
                 EncodedSource(length, {name: array[place] for name, array in arrays.items()}),
@@ -241,3 +241,32 @@ def test_the_graphs_of_rows_are_what_export_writes(tmp_path: Path) -> None:
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {
         path.name: path.read_bytes() for path in directory.iterdir()
     }
+
+
+def test_moves_take_little_memory_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many rows move, and of however many arrays."""
+    whole, parted = make_store(), make_store()
+    for store in (whole, parted):
+        for name in ("self", "hidden", "key", "value", "memory"):
+            memory = rows_of(store, name)
+            memory[...] = np.arange(memory.size).reshape(memory.shape) % 251
+        for start, end in ((0, 4), (1, 5), (5, 2)):
+            store.copy(start, end, Span(0, TARGET, SOURCE))
+    whole.flush()
+    monkeypatch.setattr("service.engine.device_rows.MAX_MOVED_BYTES", 1)
+    parted.flush()
+    for array in SPEC:
+        np.testing.assert_array_equal(rows_of(parted, array.name), rows_of(whole, array.name))
+
+
+def test_a_move_that_failed_is_not_asked_for_again() -> None:
+    store = make_store()
+    mover = store._mover
+    real, mover.graphs = mover.graphs, None  # type: ignore[assignment]
+    store.copy(0, 1, Span(0, 1, 1))
+    with pytest.raises(AttributeError):
+        store.flush()
+    mover.graphs = real
+    rows_of(store, "hidden")[0] = 7
+    store.flush()
+    assert rows_of(store, "hidden")[1].tolist() == [0] * 6

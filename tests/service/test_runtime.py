@@ -99,21 +99,22 @@ def test_each_role_has_its_stream_and_its_limit(monkeypatch: pytest.MonkeyPatch)
     encoder, decoder, explain = pretence.told
     common = {
         "device_id": "0",
-        "gpu_mem_limit": str(3 * 2**20),
-        "arena_extend_strategy": "kSameAsRequested",
+        "gpu_mem_limit": str(3 * 2**20 + len(content)),
         "enable_skip_layer_norm_strict_mode": "1",
         "cudnn_conv_algo_search": "HEURISTIC",
     }
-    assert encoder == common | {"user_compute_stream": str(placement.encoder_stream.handle)}
+    growing = {"arena_extend_strategy": "kNextPowerOfTwo"}
+    assert encoder == common | growing | {"user_compute_stream": str(placement.encoder_stream.handle)}
     assert decoder == common | {
+        "arena_extend_strategy": "kSameAsRequested",
         "user_compute_stream": str(placement.decoder_stream.handle),
         "enable_cuda_graph": "1",
     }
-    assert explain == common
+    assert explain == common | growing
     assert [captures(session) for session in sessions] == [False, True, False]
 
 
-def test_weights_stay_outside_of_the_limit_and_nothing_else_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_weights_stay_outside_of_the_arena_and_nothing_else_changes(monkeypatch: pytest.MonkeyPatch) -> None:
     pretence = Pretence()
     pretend(monkeypatch, pretence)
     runtime = Runtime.start("cuda")

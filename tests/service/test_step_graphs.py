@@ -6,7 +6,16 @@ import onnxruntime as ort
 import pytest
 
 from service.device.capture_gate import CaptureGate
-from service.engine.step_graphs import BUCKETS, MAX_GRAPHS, MIN_STEPS, NO_GRAPH, StepGraphs, bucket_of, buckets
+from service.engine.step_graphs import (
+    BUCKETS,
+    MAX_FAILURES,
+    MAX_GRAPHS,
+    MIN_STEPS,
+    NO_GRAPH,
+    StepGraphs,
+    bucket_of,
+    buckets,
+)
 
 
 class Steps:
@@ -56,15 +65,27 @@ def test_without_graphs_every_step_launches_kernels() -> None:
     assert set(step.graphs) == {NO_GRAPH}
 
 
-def test_what_cannot_be_captured_runs_and_nothing_is_captured_any_more(caplog: pytest.LogCaptureFixture) -> None:
+def test_what_cannot_be_captured_runs_kernel_by_kernel(caplog: pytest.LogCaptureFixture) -> None:
     graphs, step = StepGraphs(True, CaptureGate()), Steps()
     assert graphs.run("a", step, is_warm_up=True) == "graph"
     step.can_capture = False
     with caplog.at_level(logging.WARNING):
         assert graphs.run("b", step, is_warm_up=True) == "kernels"
+    assert "steps like b run kernel by kernel" in caplog.text
     assert "not permitted when stream is capturing" in caplog.text
     assert [graph == NO_GRAPH for graph in step.graphs] == [False, False, False, True]
-    assert graphs.run("a", step) == "kernels"
+    step.can_capture = True
+    assert graphs.run("b", step, is_warm_up=True) == "kernels"
+    assert graphs.run("a", step) == "graph"
+
+
+def test_after_some_failures_no_more_is_tried() -> None:
+    graphs, step = StepGraphs(True, CaptureGate()), Steps(can_capture=False)
+    for kind in range(MAX_FAILURES):
+        graphs.run(kind, step, is_warm_up=True)
+    step.can_capture = True
+    assert graphs.run("new", step, is_warm_up=True) == "kernels"
+    assert step.graphs[-1] == NO_GRAPH
 
 
 def test_a_step_that_fails_without_a_graph_or_in_its_replay_fails() -> None:

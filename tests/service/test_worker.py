@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from typing import Any
 
 import pytest
 
+from service.engine.batch import Candidates
 from service.engine.worker import Worker
-from service.errors import QueueFullError
+from service.errors import EngineError, QueueFullError
 from service.metrics.families import Metrics
 from service.request import DecodingOptions, FinishedEvent
 from tests.service.engines import make_engine
@@ -58,4 +61,42 @@ async def test_places_that_cancelled_sentences_leave_are_taken() -> None:
     await asyncio.sleep(0)
     worker.start()
     assert len(await asyncio.gather(*late)) == 2
+    await worker.stop()
+
+
+async def test_a_runner_is_warmed_up_first_and_on_the_thread_that_steps(
+    toy_runner: ToyRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ONNX Runtime keeps captured graphs for each thread by itself."""
+    calls: list[tuple[str, int]] = []
+    step = toy_runner.step
+
+    def stepped(*arguments: Any) -> Candidates:
+        calls.append(("step", threading.get_ident()))
+        return step(*arguments)
+
+    monkeypatch.setattr(toy_runner, "warm_up", lambda: calls.append(("warm up", threading.get_ident())))
+    monkeypatch.setattr(toy_runner, "step", stepped)
+    worker = worker_with(2, 4, toy_runner)
+    worker.start()
+    assert await translate(worker, [5, 7]) == toy_translation((5, 7, END))
+    await worker.stop()
+    assert [name for name, _ in calls] == ["warm up", "step", "step", "step"]
+    assert len({thread for _, thread in calls}) == 1
+    assert calls[0][1] != threading.get_ident()
+
+
+async def test_a_warm_up_that_fails_fails_those_who_wait(
+    toy_runner: ToyRunner, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken() -> None:
+        raise RuntimeError("the arena is too small")
+
+    monkeypatch.setattr(toy_runner, "warm_up", broken)
+    worker = worker_with(2, 4, toy_runner)
+    worker.start()
+    with pytest.raises(EngineError):
+        await translate(worker, [5, 7])
+    assert worker.has_failed
+    assert "the arena is too small" in caplog.text
     await worker.stop()

@@ -67,6 +67,9 @@ class ToyRunner:
         self.execution = "kernels"
         self.encoded_batches: list[list[int]] = []
 
+    def warm_up(self) -> None:
+        pass
+
     def encode(self, sources: Sequence[Sequence[int]]) -> list[EncodedSource]:
         self.encoded_batches.append([len(source) for source in sources])
         if not self.encodes_beside_steps and any(self.fail_source in source for source in sources):

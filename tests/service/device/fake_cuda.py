@@ -106,7 +106,8 @@ class FakeCuda:
         return (last,)
 
     def cudaSetDevice(self, index: int) -> tuple[Any, ...]:  # noqa: N802
-        return (Error.cudaSuccess,) if index == 0 else self.fail(Error.cudaErrorInvalidDevice)[:1]
+        assert index == 0
+        return self.fail(self.failing["cudaSetDevice"])[:1] if "cudaSetDevice" in self.failing else (Error.cudaSuccess,)
 
     def cudaMemGetInfo(self) -> tuple[Error, int, int]:  # noqa: N802
         return Error.cudaSuccess, self.num_free, CAPACITY

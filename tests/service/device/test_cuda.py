@@ -179,8 +179,9 @@ def test_what_cannot_be_freed_is_told_and_harms_nobody(
 
 
 def test_a_gpu_that_is_not_there_is_told(cuda: FakeCuda) -> None:
-    with pytest.raises(DeviceError, match="GPU 7: use of it cannot be had: cudaSetDevice: cudaErrorInvalidDevice: inv"):
-        CudaDevice(cuda, 7)
+    cuda.failing["cudaSetDevice"] = Error.cudaErrorInvalidDevice
+    with pytest.raises(DeviceError, match="GPU 0: use of it cannot be had: cudaSetDevice: cudaErrorInvalidDevice: inv"):
+        CudaDevice(cuda)
 
 
 def test_without_the_package_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
