@@ -15,7 +15,7 @@ from bench.training.__main__ import VOCABULARY
 from bench.training.joeynmt_weights import renamed
 from bench.training.subject import Case, Subject, read_batches, write
 from bench.training.workers import Worker
-from tests.export.test_export import make_checkpoint, random_sources
+from tests.export.checkpoints import make_checkpoint, random_sources
 from training.checkpoint import Checkpoint
 from training.loss import sequence_loss
 from training.model_settings import TransformerSettings

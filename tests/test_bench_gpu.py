@@ -28,7 +28,7 @@ from bench.gpu.training import lengths, shares, synthetic_pairs
 from bench.subjects import FIXED_TOKENS
 from service.engine.state_store import HostStore
 from service.request import DecodingOptions
-from tests.export.test_export import WORDS, make_checkpoint
+from tests.export.checkpoints import WORDS, make_checkpoint
 from training.model_settings import TransformerSettings
 from training.recipe import load_recipe
 from training.transformer import Transformer

@@ -12,8 +12,8 @@ from export.importers.bundle import import_bundle
 from export.language_tags import with_tags, without_tags
 from export.writer import ExportOptions, export
 from service.errors import BundleError
+from tests.export.checkpoints import WORDS
 from tests.export.test_ensemble import RNN, make_transformer
-from tests.export.test_export import WORDS
 from training.checkpoint import Checkpoint
 from training.recipe import load_recipe
 from training.vocabulary import Vocabulary, VocabularySettings

@@ -14,10 +14,10 @@ from service.bundle.bundle import Bundle
 from service.bundle.manifest import Precision
 from service.bundle.runtime import Runtime
 from service.request import DecodingOptions
-from tests.export.test_export import WORDS, random_sources
-from tests.export.test_rnn_export import LONGEST
-from tests.export.test_rnn_export import make_checkpoint as make_rnn
-from tests.training.test_rnn import FAMILIES
+from tests.export.checkpoints import WORDS, random_sources
+from tests.export.recurrent import LONGEST
+from tests.export.recurrent import make_checkpoint as make_rnn
+from tests.training.recurrent import FAMILIES
 from training.checkpoint import Checkpoint
 from training.ensemble import Ensemble, mean_log_probs
 from training.model import build_model

@@ -13,40 +13,14 @@ from service.bundle.runtime import Runtime
 from service.request import DecodingOptions
 from tests.conftest import Serve
 from tests.export.attended import check_recurrent
-from tests.export.test_export import WORDS, random_sources
-from tests.training.test_rnn import FAMILIES, SMALL
-from training.checkpoint import Checkpoint
-from training.model import build_model
-from training.model_settings import RnnSettings
-from training.recipe import DataSettings, Recipe
+from tests.export.checkpoints import WORDS, random_sources
+from tests.export.recurrent import LONGEST, make_checkpoint
+from tests.training.recurrent import FAMILIES
 from training.search import BeamSettings, beam_search, greedy, next_log_probs
-from training.vocabulary import BEGIN_ID, END_ID, Vocabulary, VocabularySettings
+from training.vocabulary import BEGIN_ID, END_ID
 
-LONGEST = 30
 SLOW = ("copied", "deep bahdanau", "local", "context", "dot", "concat", "padded")
 """What else they are made of is in the others: together all take too long."""
-
-
-def make_checkpoint(scale: float = 2.0, **changes: object) -> Checkpoint:
-    """Random weights, large enough for translations to differ, not so large that rounding decides."""
-    torch.manual_seed(0)
-    settings = {**SMALL, "embedding_size": 24, "hidden_size": 32, "readout_size": 24, **changes}
-    if "padded_source_tokens" in settings:
-        settings["padded_source_tokens"] = LONGEST
-    recipe = Recipe(
-        name="rnn",
-        source_language="en",
-        target_language="xx",
-        data=DataSettings(max_source_tokens=LONGEST, max_target_tokens=LONGEST),
-        model=RnnSettings(**settings),  # type: ignore[arg-type]
-    )
-    vocabulary = Vocabulary.train(WORDS * 3, VocabularySettings(size=200, kind="bpe", byte_fallback=False))
-    weights = build_model(recipe, vocabulary, vocabulary).state_dict()
-    for weight in weights.values():
-        if weight.dim() > 1:
-            weight.mul_(scale)
-    progress = {"step": 0, "target_tokens": 0, "seconds": 0.0}
-    return Checkpoint(recipe, vocabulary, vocabulary, weights, progress, {})
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 
 from export.writer import ExportOptions, export
 from service.bundle.manifest import load_manifest
-from tests.export.test_export import make_checkpoint
+from tests.export.checkpoints import make_checkpoint
 
 TINY: dict[str, object] = {
     "num_encoder_layers": 1,

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.export.test_rnn_export import make_checkpoint
+from tests.export.recurrent import make_checkpoint
 from training.__main__ import main
 from training.checkpoint import Checkpoint
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch._dynamo.testing import CompileCounter
 
-from tests.export.test_export import make_checkpoint, random_sources
+from tests.export.checkpoints import make_checkpoint, random_sources
 from training.attention import attention
 from training.data import BatchStream, PackedBatch, ParallelData
 from training.errors import TrainingError

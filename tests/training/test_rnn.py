@@ -7,31 +7,13 @@ import pytest
 import torch
 from torch import nn
 
+from tests.training.recurrent import FAMILIES, SMALL
 from training.model_settings import RnnSettings
 from training.recurrent_attention import AdditiveScore, DotScore, GeneralScore, LocalWindow, RecurrentAttention
 from training.recurrent_cells import GruCell, LstmCell
 from training.rnn import Rnn
 from training.search import greedy
 from training.vocabulary import BEGIN_ID, END_ID
-
-SMALL = {"embedding_size": 12, "hidden_size": 10, "readout_size": 8, "dropout": 0.0}
-FAMILIES = {
-    "context": {"decoder": "context"},
-    "context lstm, two layers": {
-        "decoder": "context",
-        "cell": "lstm",
-        "num_encoder_layers": 2,
-        "num_decoder_layers": 2,
-    },
-    "copied": {"decoder": "context", "is_bidirectional": False, "initial_state": "copied", "cell": "lstm"},
-    "bahdanau": {"decoder": "bahdanau", "readout": "maxout"},
-    "deep bahdanau": {"decoder": "bahdanau", "cell": "lstm", "num_decoder_layers": 2},
-    "dot": {"decoder": "luong", "score": "dot", "is_memory_projected": True},
-    "general": {"decoder": "luong", "score": "general", "is_input_feeding": True},
-    "concat": {"decoder": "luong", "score": "concat", "cell": "lstm", "readout": "linear", "initial_state": "zeros"},
-    "local": {"decoder": "luong", "score": "general", "local_window": 2, "is_input_feeding": True},
-    "padded": {"decoder": "luong", "score": "general", "padded_source_tokens": 9},
-}
 
 
 def make_model(**changes: object) -> Rnn:

@@ -8,8 +8,8 @@ from pathlib import Path
 import msgspec
 
 from export.writer import ExportOptions, export
-from tests.export.test_rnn_export import make_checkpoint
-from tests.training.test_rnn import FAMILIES
+from tests.export.recurrent import make_checkpoint
+from tests.training.recurrent import FAMILIES
 
 
 def main() -> None:
