@@ -53,7 +53,7 @@ class Settings:
     max_cache_mebibytes: int = _setting(0, "memory of each model's KV cache, by fewer rows; 0: what max_rows needs")
     max_memory_mebibytes: int = _setting(0, "weights and KV caches of all models together, by fewer rows; 0: no limit")
     max_workspace_mebibytes: int = _setting(
-        2048, "memory for intermediate results on cuda, for each of a model's three graphs", minimum=1
+        2048, "memory for intermediate results on cuda, for each of a model's five sessions", minimum=1
     )
     max_beam_size: int = _setting(8, "hypotheses of one sentence, at most max_rows", minimum=1)
     max_waiting: int = _setting(1024, "sentences that may wait, for each model; more are refused", minimum=1)

@@ -75,7 +75,8 @@ class Bundle:
     def open(cls, directory: Path, manifest: Manifest, runtime: Runtime) -> Bundle:
         """The same where the manifest is read already.
 
-        On an accelerator that is not required, what cannot run there runs on the CPU, and the log says why.
+        On an accelerator that is not required, graphs that cannot run there run on the CPU, and the log says why. Too
+        little memory there is an error all the same.
         """
         try:
             return cls._open(directory, manifest, runtime, runtime.place())

@@ -101,7 +101,7 @@ class Runtime:
             return _open_on("cpu", content, name, {})
         options = cuda_options(role, placement, self.max_workspace_mebibytes * 2**20 + len(content))
         open_session = _open_capturing if role == "decoder" and placement.has_graphs else _open_on
-        with placement.gate.running():
+        with placement.gate.loading():
             session = open_session(device, content, name, options)
         check_assignment(session, name, MOVING if role == "rows" else HEAVY)
         # Its stream is not to go before it does.

@@ -144,6 +144,12 @@ def test_replicas_with_a_gpu_have_the_name_that_envoy_looks_for(clusters: dict[s
     assert aliases == [host["socket_address"]["address"]] == ["service"]
 
 
+def test_replicas_with_a_gpu_are_told_to_serve_there_and_have_models_of_their_own() -> None:
+    service, placed = compose_service("service"), compose_service("service-cuda")
+    assert placed["environment"] == service["environment"] | {"SEQ2SERVE_DEVICE": "cuda"}
+    assert placed["volumes"] == ["./models-gpu:/models:ro"]
+
+
 def test_what_compose_mounts_is_there() -> None:
     mounts = [mount.split(":")[0] for name in ("service", "envoy") for mount in compose_service(name)["volumes"]]
     assert mounts

@@ -34,7 +34,7 @@ def test_runs_go_together_and_a_capture_goes_alone() -> None:
 
 def test_a_run_that_fails_leaves_the_gate_open() -> None:
     gate = CaptureGate()
-    for way in (gate.running, gate.capturing):
+    for way in (gate.running, gate.loading, gate.capturing):
         try:
             with way():
                 raise RuntimeError
@@ -42,3 +42,21 @@ def test_a_run_that_fails_leaves_the_gate_open() -> None:
             pass
     with gate.capturing():
         pass
+
+
+def test_a_capture_that_waits_for_a_load_lets_others_run() -> None:
+    gate = CaptureGate()
+    captured = threading.Event()
+
+    def capture() -> None:
+        with gate.capturing():
+            captured.set()
+
+    thread = threading.Thread(target=capture)
+    with gate.loading():
+        thread.start()
+        for _ in range(3):
+            with gate.running():
+                assert not captured.wait(0.01)
+    thread.join(10)
+    assert captured.is_set()
