@@ -24,11 +24,11 @@ from service.engine.scheduler import Scheduler
 from service.errors import DeviceError
 from service.request import DecodingOptions, FinishedEvent, Picture, Request, SamplingOptions, Source, Translation
 from tests.conftest import Captioner
-from tests.export.test_export import random_sources
-from tests.export.test_rnn_export import make_checkpoint as make_rnn
+from tests.export.checkpoints import random_sources
+from tests.export.recurrent import make_checkpoint as make_rnn
 from tests.pictures import HEIGHT, NUM_CELLS, WIDTH
 from tests.service.host_device import HostDevice, host_placement, row_graphs
-from tests.training.test_rnn import FAMILIES
+from tests.training.recurrent import FAMILIES
 
 LONGEST = 20
 

@@ -48,7 +48,9 @@ def gathered(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize(
+    "name", [RECIPES[0], *(pytest.param(name, marks=pytest.mark.slow) for name in RECIPES[1:-1]), RECIPES[-1]]
+)
 def test_from_downloaded_files_to_a_few_steps(gathered: Path, name: str) -> None:
     data, run = gathered / "data", gathered / "run"
     smaller = [word for key, value in SMALLER.items() for word in ("--set", f"{key}={value}")]
