@@ -114,7 +114,8 @@ def test_a_model_with_itself_is_that_model(tmp_path: Path) -> None:
     assert [array.name for array in manifest.state] == [f"member_{index}_{name}" for index in (0, 1) for name in names]
 
 
-@pytest.mark.parametrize("precision", ["int8", pytest.param("float16", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["int8", "float16"])
 def test_other_precisions(precision: Precision, tmp_path: Path) -> None:
     other = RNN if precision == "float16" else make_transformer(7, scale=1.5, norm="post", num_heads=2)
     members = CheckpointEnsemble.of([make_transformer(6, scale=1.5), other])

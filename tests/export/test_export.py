@@ -20,6 +20,7 @@ from service.errors import BundleError
 from service.request import DecodingOptions
 from tests.export.checkpoints import make_checkpoint, random_sources
 from training.attention import Stored
+from training.checkpoint import Checkpoint
 from training.search import BeamSettings, beam_search, greedy, next_log_probs
 
 
@@ -28,16 +29,23 @@ def runtime() -> Runtime:
     return Runtime.start("cpu")
 
 
-def test_onnx_equals_pytorch_token_for_token_on_the_bundled_architecture(tmp_path: Path, runtime: Runtime) -> None:
-    checkpoint = make_checkpoint(1, scale=2.5)
-    manifest = export(checkpoint, tmp_path / "bundle", ExportOptions())
-    assert manifest.parity.identical_translations == manifest.parity.num_sentences == 32
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory, runtime: Runtime) -> tuple[Checkpoint, Bundle]:
+    """A model of the bundled architecture whose translations differ, and its bundle."""
+    checkpoint, directory = make_checkpoint(1, scale=2.5), tmp_path_factory.mktemp("exported") / "bundle"
+    export(checkpoint, directory, ExportOptions())
+    return checkpoint, Bundle.load(directory, runtime)
+
+
+def test_onnx_equals_pytorch_token_for_token_on_the_bundled_architecture(exported: tuple[Checkpoint, Bundle]) -> None:
+    checkpoint, bundle = exported
+    parity = bundle.manifest.parity
+    assert parity.identical_translations == parity.num_sentences == 32
     model = checkpoint.build_model()
     sources = random_sources(50, len(checkpoint.source_vocabulary), 120, seed=2)
     expected = greedy(model, sources, [100] * len(sources))
     assert len({tuple(tokens) for tokens in expected}) > 25
     assert max(len(tokens) for tokens in expected) == 100
-    bundle = Bundle.load(tmp_path / "bundle", runtime)
     assert decode_with_engine(bundle, sources, 100) == expected
 
 
@@ -73,14 +81,14 @@ def test_a_graph_that_differs_is_refused(tmp_path: Path, monkeypatch: pytest.Mon
     assert list(tmp_path.iterdir()) == []
 
 
-def test_beams_equal_pytorch_on_a_random_model(tmp_path: Path, runtime: Runtime) -> None:
-    checkpoint = make_checkpoint(2, scale=2.5)
-    manifest = export(checkpoint, tmp_path / "bundle", ExportOptions())
-    assert manifest.parity.identical_beams == manifest.parity.num_beams == 8
+def test_beams_equal_pytorch_on_a_random_model(exported: tuple[Checkpoint, Bundle]) -> None:
+    checkpoint, bundle = exported
+    parity = bundle.manifest.parity
+    assert parity.identical_beams == parity.num_beams == 8
     model = checkpoint.build_model()
     sources = random_sources(12, len(checkpoint.source_vocabulary), 40, seed=3)
     decoding = DecodingOptions(24, beam_size=5, num_hypotheses=5, length_penalty=1.0)
-    found = run_engine(Bundle.load(tmp_path / "bundle", runtime), sources, decoding)
+    found = run_engine(bundle, sources, decoding)
     lengths = set()
     for source, translations in zip(sources, found, strict=True):
         expected = beam_search(next_log_probs(model, source), BeamSettings(5, 24, 5, 1.0))

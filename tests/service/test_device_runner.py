@@ -194,3 +194,17 @@ def test_sources_encoded_one_by_one_after_a_failure_stay_apart(
 
     monkeypatch.setattr(DeviceRunner, "encode", alone)
     same(run_engine(on_device(bundle), sources, decoding), expected)
+
+
+def test_once_it_runs_it_takes_no_more_memory(bundles: dict[str, Bundle]) -> None:
+    bundle = bundles["rnn float16"]
+    runner, cache, device = placed(bundle, 6)
+    engine = Engine(runner, cache, Scheduler(100, 2 * LONGEST))
+    for index, source in enumerate(sorted(sources_of(bundle, 60), key=len, reverse=True)):
+        engine.submit(Request(index, source, DecodingOptions(6), 0.0))
+    for _ in range(30):
+        engine.step()
+    left = device.free_bytes
+    while engine.has_work:
+        engine.step()
+    assert device.free_bytes == left
