@@ -169,7 +169,7 @@ def test_the_gpu_overlay_asks_for_one_and_uses_it(kubectl: Path) -> None:
     assert manifests.container["resources"]["limits"]["nvidia.com/gpu"] == 1
     settings = load_settings([], manifests.environment)
     assert settings.device == "cuda"
-    volumes = {volume["name"]: volume for volume in manifests.pod["volumes"]}
+    volumes = {volume["name"]: volume for volume in manifests.pod["spec"]["volumes"]}
     assert "persistentVolumeClaim" in volumes["models"], "those in the image do not run on CUDA"
     (metric,) = manifests.one("HorizontalPodAutoscaler")["spec"]["metrics"]
     assert int(metric["pods"]["target"]["averageValue"]) < settings.max_rows
