@@ -105,29 +105,27 @@ class Arena:
 
 
 class PinnedArena:
-    """The same of host memory that the device reads, with as much of the device's own beside it."""
+    """The same with as much pinned memory of the host beside it, through which arrays go up."""
 
     def __init__(self, device: Device) -> None:
         self._device = device
-        self._memory: Mirrored | None = None
-        self._num_used = 0
+        self._arena = Arena(device)
+        self._host = np.empty(0, np.uint8)
 
     def reset(self, num_bytes: int) -> None:
-        """See `Arena.reset`."""
-        if self._memory is None or self._memory.array.nbytes < num_bytes:
-            self._memory = None
-            self._memory = Mirrored.make(self._device, (num_bytes,), np.uint8)
-        self._num_used = 0
+        """See `Arena.reset`; what was uploaded before is there."""
+        self._arena.reset(num_bytes)
+        if self._host.nbytes < num_bytes:
+            self._host = self._device.host_array((num_bytes,), np.dtype(np.uint8))
 
     def upload(self, array: Array, stream: Stream) -> int:
         """The device's address of a copy of `array`, which is there when the stream has come that far."""
-        assert self._memory is not None
-        first = self._num_used
-        self._num_used += round_up(array.nbytes, ALIGNMENT)
-        piece = self._memory.array[first : first + array.nbytes]
+        address = self._arena.take(array.nbytes)
+        first = address - self._arena.buffer.address
+        piece = self._host[first : first + array.nbytes]
         piece.view(array.dtype).reshape(array.shape)[...] = array
-        self._device.upload(piece, self._memory.buffer.address + first, stream)
-        return self._memory.buffer.address + first
+        self._device.upload(piece, address, stream)
+        return address
 
 
 def aligned_sum(sizes: Sequence[int]) -> int:
